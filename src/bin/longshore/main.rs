@@ -1,0 +1,3 @@
+//! The daemon and its tools, as one command.
+
+fn main() {}

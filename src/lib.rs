@@ -1,0 +1,17 @@
+//! Longshore: one worker daemon for the AWS edge of a host.
+//!
+//! Programs drop files into spool directories and Longshore lands them in S3; messages arrive in
+//! SQS queues and Longshore hands each to a handler and deletes it only on success.
+//!
+//! # The tour
+//! The modules from the ground up. A module uses only those above it in this list, and a test
+//! holds every `use crate::` to that order.
+
+// words
+pub mod error;
+pub mod outcome;
+pub mod message;
+pub mod units;
+pub mod backoff;
+// settings
+pub mod config;
