@@ -15,3 +15,12 @@ pub mod units;
 pub mod backoff;
 // settings
 pub mod config;
+// seeing
+pub mod telemetry;
+// running
+pub mod shutdown;
+pub mod supervisor;
+// ground
+pub mod aws;
+// messages
+pub mod handler;

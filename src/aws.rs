@@ -1,0 +1,90 @@
+//! The connections to AWS: one for each distinct set of `[aws]` settings, made on first use and
+//! shared from then on.
+//!
+//! No call is ever retried by the SDK: its shared retry quota drains in an outage and then fails
+//! everything fast. Whoever makes a call decides when to make it again.
+
+pub mod batch;
+mod connect;
+pub mod fault;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use aws_config::SdkConfig;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use tokio::sync::Mutex;
+
+use crate::config;
+use crate::error::Result;
+
+/// The clients of one region and identity.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    /// The SDK's own configuration, for services that have no client here.
+    pub sdk: SdkConfig,
+    /// Amazon SQS.
+    pub sqs: aws_sdk_sqs::Client,
+    /// Amazon S3.
+    pub s3: aws_sdk_s3::Client,
+    /// Amazon SNS.
+    pub sns: aws_sdk_sns::Client,
+    /// AWS STS.
+    pub sts: aws_sdk_sts::Client,
+}
+
+/// All connections of a process. Clones share them.
+#[derive(Debug, Clone, Default)]
+pub struct Aws {
+    made: Arc<Mutex<HashMap<config::Aws, Connection>>>,
+    http: Option<SharedHttpClient>,
+}
+
+impl Aws {
+    /// No connection is made yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Every request goes through this HTTP client instead of the SDK's own; for tests in virtual
+    /// time.
+    pub fn through(http: SharedHttpClient) -> Self {
+        Self { made: Arc::default(), http: Some(http) }
+    }
+
+    /// The connection for these settings; the same one for the same settings.
+    ///
+    /// No request is sent, except those of the SDK's credential and region chain where the settings
+    /// leave a choice to it. Dropped midway, nothing is kept and the next call begins anew.
+    ///
+    /// # Errors
+    /// When neither the settings nor the SDK's chain knows a region. A failure is not remembered.
+    pub async fn connect(&self, settings: &config::Aws) -> Result<Connection> {
+        let mut made = self.made.lock().await;
+        if let Some(connection) = made.get(settings) {
+            return Ok(connection.clone());
+        }
+        let sdk = connect::sdk_config(settings, self.http.clone()).await?;
+        let connection = Connection::new(sdk, settings.path_style || settings.sealed);
+        made.insert(settings.clone(), connection.clone());
+        Ok(connection)
+    }
+}
+
+impl Connection {
+    fn new(sdk: SdkConfig, path_style: bool) -> Self {
+        let s3 = aws_sdk_s3::config::Builder::from(&sdk).force_path_style(path_style).build();
+        Self {
+            sqs: aws_sdk_sqs::Client::new(&sdk),
+            s3: aws_sdk_s3::Client::from_conf(s3),
+            sns: aws_sdk_sns::Client::new(&sdk),
+            sts: aws_sdk_sts::Client::new(&sdk),
+            sdk,
+        }
+    }
+
+    /// The region that requests are signed for.
+    pub fn region(&self) -> &str {
+        self.sdk.region().map_or("", AsRef::as_ref)
+    }
+}

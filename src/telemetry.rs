@@ -1,0 +1,4 @@
+//! What is seen from outside: the log, the metrics, health.
+
+pub mod health;
+pub mod metrics;

@@ -1,0 +1,280 @@
+//! Every metric in one table, and the one place where each is counted.
+//!
+//! Through the `metrics` facade: in the daemon they end in `/metrics`, in a program that embeds
+//! Longshore in whatever recorder that program has installed.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use metrics::{counter, gauge, histogram};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+
+use crate::error::{Error, Kind, Result};
+
+/// How a metric behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// Only grows.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// A distribution, in seconds.
+    Seconds,
+}
+
+/// One metric: its name, shape, labels and meaning.
+#[derive(Debug, Clone, Copy)]
+pub struct Metric {
+    /// As `/metrics` shows it.
+    pub name: &'static str,
+    /// How it behaves.
+    pub shape: Shape,
+    /// Its labels.
+    pub labels: &'static [&'static str],
+    /// What it counts.
+    pub meaning: &'static str,
+}
+
+const RECEIVED: Metric = Metric::new(
+    "longshore_messages_received_total",
+    Shape::Counter,
+    &["queue"],
+    "messages received, redeliveries included",
+);
+const SETTLED: Metric = Metric::new(
+    "longshore_messages_settled_total",
+    Shape::Counter,
+    &["queue", "outcome"],
+    "messages settled, by outcome: done, retry, reject, released",
+);
+const HANDLED: Metric = Metric::new(
+    "longshore_handler_seconds",
+    Shape::Seconds,
+    &["queue", "outcome"],
+    "how long handlers ran",
+);
+const HELD: Metric = Metric::new(
+    "longshore_messages_held",
+    Shape::Gauge,
+    &["queue"],
+    "messages received and not settled yet",
+);
+const RECEIVE_FAILED: Metric = Metric::new(
+    "longshore_receive_failures_total",
+    Shape::Counter,
+    &["queue", "kind"],
+    "failed receive calls, by kind of error",
+);
+const DELETE_FAILED: Metric = Metric::new(
+    "longshore_delete_failures_total",
+    Shape::Counter,
+    &["queue", "kind"],
+    "messages whose delete failed at first, by kind of error",
+);
+const LEASE_LOST: Metric = Metric::new(
+    "longshore_leases_lost_total",
+    Shape::Counter,
+    &["queue"],
+    "messages whose lease ended while they were being handled",
+);
+const HANDLER_DOWN: Metric = Metric::new(
+    "longshore_handler_unavailable",
+    Shape::Gauge,
+    &["queue"],
+    "1 while a handler of the queue cannot be started",
+);
+const UPLOADED: Metric = Metric::new(
+    "longshore_files_uploaded_total",
+    Shape::Counter,
+    &["spool"],
+    "files that landed in the bucket",
+);
+const UPLOADED_BYTES: Metric = Metric::new(
+    "longshore_bytes_uploaded_total",
+    Shape::Counter,
+    &["spool"],
+    "bytes that landed in the bucket",
+);
+const UPLOAD_TIME: Metric = Metric::new(
+    "longshore_upload_seconds",
+    Shape::Seconds,
+    &["spool"],
+    "how long successful uploads took",
+);
+const UPLOAD_FAILED: Metric = Metric::new(
+    "longshore_upload_failures_total",
+    Shape::Counter,
+    &["spool", "kind"],
+    "failed uploads, by kind of error",
+);
+const QUARANTINED: Metric = Metric::new(
+    "longshore_files_quarantined_total",
+    Shape::Counter,
+    &["spool"],
+    "files moved into quarantine",
+);
+const WAITING: Metric = Metric::new(
+    "longshore_files_waiting",
+    Shape::Gauge,
+    &["spool"],
+    "files seen in the spool by the last pass and not landed yet",
+);
+const IGNORED: Metric = Metric::new(
+    "longshore_files_ignored",
+    Shape::Gauge,
+    &["spool", "why"],
+    "entries of the spool that the last pass left alone, by reason",
+);
+const PAUSED: Metric = Metric::new(
+    "longshore_spool_paused",
+    Shape::Gauge,
+    &["spool"],
+    "1 while the bucket refuses everything and only probes are sent",
+);
+
+/// Every metric there is.
+pub const METRICS: &[Metric] = &[
+    RECEIVED,
+    SETTLED,
+    HANDLED,
+    HELD,
+    RECEIVE_FAILED,
+    DELETE_FAILED,
+    LEASE_LOST,
+    HANDLER_DOWN,
+    UPLOADED,
+    UPLOADED_BYTES,
+    UPLOAD_TIME,
+    UPLOAD_FAILED,
+    QUARANTINED,
+    WAITING,
+    IGNORED,
+    PAUSED,
+];
+
+impl Metric {
+    const fn new(
+        name: &'static str,
+        shape: Shape,
+        labels: &'static [&'static str],
+        meaning: &'static str,
+    ) -> Self {
+        Self { name, shape, labels, meaning }
+    }
+}
+
+/// One message came.
+pub fn received(queue: &str, messages: usize) {
+    counter!(RECEIVED.name, "queue" => queue.to_owned()).increment(count(messages));
+}
+
+/// One message is settled; `outcome` is one of done, retry, reject, released.
+pub fn settled(queue: &str, outcome: &'static str) {
+    counter!(SETTLED.name, "queue" => queue.to_owned(), "outcome" => outcome).increment(1);
+}
+
+/// A handler ran this long.
+pub fn handled(queue: &str, outcome: &'static str, time: Duration) {
+    histogram!(HANDLED.name, "queue" => queue.to_owned(), "outcome" => outcome)
+        .record(time.as_secs_f64());
+}
+
+/// So many messages are held now.
+pub fn held(queue: &str, messages: usize) {
+    gauge!(HELD.name, "queue" => queue.to_owned()).set(level(messages));
+}
+
+/// A receive call failed.
+pub fn receive_failed(queue: &str, kind: Kind) {
+    counter!(RECEIVE_FAILED.name, "queue" => queue.to_owned(), "kind" => kind.label()).increment(1);
+}
+
+/// The delete of a message failed.
+pub fn delete_failed(queue: &str, kind: Kind) {
+    counter!(DELETE_FAILED.name, "queue" => queue.to_owned(), "kind" => kind.label()).increment(1);
+}
+
+/// A lease ended under a running handler.
+pub fn lease_lost(queue: &str) {
+    counter!(LEASE_LOST.name, "queue" => queue.to_owned()).increment(1);
+}
+
+/// A handler of the queue can, or cannot, be started.
+pub fn handler_unavailable(queue: &str, unavailable: bool) {
+    gauge!(HANDLER_DOWN.name, "queue" => queue.to_owned()).set(f64::from(u8::from(unavailable)));
+}
+
+/// A file landed.
+pub fn uploaded(spool: &str, bytes: u64, time: Duration) {
+    counter!(UPLOADED.name, "spool" => spool.to_owned()).increment(1);
+    counter!(UPLOADED_BYTES.name, "spool" => spool.to_owned()).increment(bytes);
+    histogram!(UPLOAD_TIME.name, "spool" => spool.to_owned()).record(time.as_secs_f64());
+}
+
+/// An upload failed.
+pub fn upload_failed(spool: &str, kind: Kind) {
+    counter!(UPLOAD_FAILED.name, "spool" => spool.to_owned(), "kind" => kind.label()).increment(1);
+}
+
+/// A file went into quarantine.
+pub fn quarantined(spool: &str) {
+    counter!(QUARANTINED.name, "spool" => spool.to_owned()).increment(1);
+}
+
+/// So many files are waiting.
+pub fn waiting(spool: &str, files: usize) {
+    gauge!(WAITING.name, "spool" => spool.to_owned()).set(level(files));
+}
+
+/// So many entries are left alone for this reason.
+pub fn ignored(spool: &str, why: &'static str, entries: usize) {
+    gauge!(IGNORED.name, "spool" => spool.to_owned(), "why" => why).set(level(entries));
+}
+
+/// The spool waits for its bucket, or no longer does.
+pub fn paused(spool: &str, paused: bool) {
+    gauge!(PAUSED.name, "spool" => spool.to_owned()).set(f64::from(u8::from(paused)));
+}
+
+fn count(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
+}
+
+fn level(number: usize) -> f64 {
+    f64::from(u32::try_from(number).unwrap_or(u32::MAX))
+}
+
+/// Installs the recorder behind `/metrics`, once for the process.
+///
+/// # Errors
+/// When the program that embeds Longshore has installed a recorder of its own.
+pub fn install() -> Result<PrometheusHandle> {
+    static INSTALLED: OnceLock<PrometheusHandle> = OnceLock::new();
+    if let Some(handle) = INSTALLED.get() {
+        return Ok(handle.clone());
+    }
+    let refuse = |error: String| {
+        Error::new(Kind::Settings, "installing the recorder for /metrics")
+            .because(error)
+            .hint("leave out [status] listen in a program that has a metrics recorder of its own")
+    };
+    let buckets = [0.005, 0.025, 0.1, 0.5, 1.0, 5.0, 30.0, 120.0, 600.0, 1800.0];
+    let recorder = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &buckets)
+        .map_err(|error| refuse(error.to_string()))?
+        .build_recorder();
+    let handle = recorder.handle();
+    metrics::set_global_recorder(recorder).map_err(|error| refuse(error.to_string()))?;
+    describe();
+    Ok(INSTALLED.get_or_init(|| handle).clone())
+}
+
+fn describe() {
+    for metric in METRICS {
+        match metric.shape {
+            Shape::Counter => metrics::describe_counter!(metric.name, metric.meaning),
+            Shape::Gauge => metrics::describe_gauge!(metric.name, metric.meaning),
+            Shape::Seconds => metrics::describe_histogram!(metric.name, metric.meaning),
+        }
+    }
+}
