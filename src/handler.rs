@@ -2,6 +2,7 @@
 //! a [`BoxHandler`], the one place where types are erased.
 
 mod lease;
+mod route;
 
 use std::fmt;
 use std::future::Future;
@@ -12,6 +13,7 @@ use crate::message::Message;
 use crate::outcome::{Outcome, Unavailable};
 
 pub use lease::{Lease, LeaseKeeper};
+pub use route::Routes;
 
 /// One message on its way through a handler.
 #[derive(Debug, Clone)]

@@ -22,5 +22,7 @@ pub mod shutdown;
 pub mod supervisor;
 // ground
 pub mod aws;
+// toolkit
+pub mod toolkit;
 // messages
 pub mod handler;

@@ -1,0 +1,3 @@
+//! The friendly AWS API: verbs for handlers, scripts and the command line.
+
+pub mod sqs;

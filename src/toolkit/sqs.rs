@@ -1,0 +1,152 @@
+//! Queues by name, URL or ARN; what a queue says of itself; sending, one or many.
+
+mod send;
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use aws_sdk_sqs::types::QueueAttributeName;
+
+use crate::aws::fault::fault;
+use crate::error::{Error, Kind, Result};
+
+pub use send::{MOST_BYTES, Outgoing, SendReport, Sender};
+
+/// The largest lease that SQS grants, counted from the receive.
+pub const LONGEST_LEASE: Duration = Duration::from_hours(12);
+
+/// A queue that was found.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct QueueUrl(String);
+
+impl QueueUrl {
+    /// As SQS wants it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The queue's name: the last part of the URL.
+    pub fn name(&self) -> &str {
+        self.0.rsplit('/').next().unwrap_or(&self.0)
+    }
+
+    /// First in, first out: such a queue's name ends in `.fifo`.
+    pub fn is_fifo(&self) -> bool {
+        self.name().strip_suffix(".fifo").is_some()
+    }
+}
+
+/// Finds a queue by its name, URL or ARN. A URL is believed without a request.
+///
+/// # Errors
+/// [`Kind::Missing`] where there is no such queue in the connection's region.
+pub async fn resolve(client: &aws_sdk_sqs::Client, queue: &str) -> Result<QueueUrl> {
+    if queue.starts_with("https://") || queue.starts_with("http://") {
+        return Ok(QueueUrl(queue.to_owned()));
+    }
+    let mut request = client.get_queue_url();
+    let mut name = queue;
+    if let Some(arn) = queue.strip_prefix("arn:") {
+        // arn:PARTITION:sqs:REGION:ACCOUNT:NAME
+        let mut parts = arn.rsplit(':');
+        name = parts.next().unwrap_or(queue);
+        request = request.set_queue_owner_aws_account_id(parts.next().map(str::to_owned));
+    }
+    let region = client.config().region().map_or("no region", AsRef::as_ref);
+    let answer = request
+        .queue_name(name)
+        .send()
+        .await
+        .map_err(|error| fault(format!("looking up queue {queue} in {region}"), error))?;
+    answer.queue_url.map(QueueUrl).ok_or_else(|| {
+        Error::new(Kind::Transient, format!("looking up queue {queue}"))
+            .because("the answer holds no URL")
+    })
+}
+
+/// What a queue says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueueFacts {
+    /// Its own visibility timeout.
+    pub visibility_timeout: Duration,
+    /// How long it keeps messages.
+    pub retention: Duration,
+    /// The dead-letter queue of its redrive policy, by ARN.
+    pub dead_letter_arn: Option<String>,
+    /// After how many receives SQS moves a message there by itself.
+    pub max_receive_count: Option<u32>,
+    /// About how many messages wait in it.
+    pub waiting: u64,
+}
+
+/// Asks a queue about itself.
+///
+/// # Errors
+/// [`Kind::Denied`] where `sqs:GetQueueAttributes` is not allowed; [`Kind::Missing`] where the
+/// queue is gone.
+pub async fn facts(client: &aws_sdk_sqs::Client, url: &QueueUrl) -> Result<QueueFacts> {
+    let answer = client
+        .get_queue_attributes()
+        .queue_url(url.as_str())
+        .attribute_names(QueueAttributeName::All)
+        .send()
+        .await
+        .map_err(|error| fault(format!("reading the attributes of queue {}", url.name()), error))?;
+    Ok(QueueFacts::read(&answer.attributes.unwrap_or_default()))
+}
+
+impl QueueFacts {
+    fn read(attributes: &HashMap<QueueAttributeName, String>) -> Self {
+        let number = |name: &QueueAttributeName| -> Option<u64> {
+            attributes.get(name).and_then(|value| value.parse().ok())
+        };
+        let redrive: serde_json::Value = attributes
+            .get(&QueueAttributeName::RedrivePolicy)
+            .and_then(|policy| serde_json::from_str(policy).ok())
+            .unwrap_or_default();
+        let count = redrive.get("maxReceiveCount");
+        Self {
+            visibility_timeout: Duration::from_secs(
+                number(&QueueAttributeName::VisibilityTimeout).unwrap_or(30),
+            ),
+            retention: Duration::from_secs(
+                number(&QueueAttributeName::MessageRetentionPeriod).unwrap_or(345_600),
+            ),
+            dead_letter_arn: redrive
+                .get("deadLetterTargetArn")
+                .and_then(serde_json::Value::as_str)
+                .map(str::to_owned),
+            // AWS accepts and returns it both as a number and as a string.
+            max_receive_count: count
+                .and_then(serde_json::Value::as_u64)
+                .or_else(|| count?.as_str()?.parse().ok())
+                .and_then(|count| count.try_into().ok()),
+            waiting: number(&QueueAttributeName::ApproximateNumberOfMessages).unwrap_or(0),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_redrive_count_may_be_text() {
+        for count in ["5", "\"5\""] {
+            let policy = format!(
+                "{{\"deadLetterTargetArn\":\"arn:aws:sqs:us-east-1:1:dead\",\"maxReceiveCount\":{count}}}"
+            );
+            let facts =
+                QueueFacts::read(&HashMap::from([(QueueAttributeName::RedrivePolicy, policy)]));
+            assert_eq!(facts.max_receive_count, Some(5));
+            assert_eq!(facts.dead_letter_arn.as_deref(), Some("arn:aws:sqs:us-east-1:1:dead"));
+        }
+    }
+
+    #[test]
+    fn the_name_is_the_end_of_the_url() {
+        let url = QueueUrl("https://sqs.eu-west-1.amazonaws.com/123/orders.fifo".to_owned());
+        assert_eq!(url.name(), "orders.fifo");
+        assert!(url.is_fifo());
+    }
+}

@@ -1,0 +1,279 @@
+//! Sending: batches by count and by bytes, taken lazily from any source; every failed entry is
+//! sent again or reported.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_sqs::primitives::Blob;
+use aws_sdk_sqs::types::{
+    MessageAttributeValue, MessageSystemAttributeNameForSends, MessageSystemAttributeValue,
+    SendMessageBatchRequestEntry,
+};
+
+use super::QueueUrl;
+use crate::aws::batch::{self, MOST_ENTRIES};
+use crate::aws::fault::fault;
+use crate::backoff::Backoff;
+use crate::error::{Error, Kind, Result};
+use crate::message::Attribute;
+
+/// The most bytes of a message, and of a batch, attributes included (1 MiB since 2025; a queue may
+/// allow less and then refuses itself).
+pub const MOST_BYTES: usize = 1 << 20;
+
+/// How often a failed entry that is not our fault is sent in all.
+const TRIES: u32 = 5;
+
+/// A message to be sent.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Outgoing {
+    /// The body; SQS refuses an empty one.
+    pub body: String,
+    /// The message attributes, at most ten.
+    pub attributes: BTreeMap<String, Attribute>,
+    /// The FIFO group, or the tenant of a fair queue.
+    pub group: Option<String>,
+    /// FIFO queues drop a second message with this id for five minutes.
+    pub deduplication_id: Option<String>,
+    /// The X-Ray trace that the message belongs to.
+    pub trace_header: Option<String>,
+}
+
+/// What came of sending many.
+#[derive(Debug, Default)]
+pub struct SendReport {
+    /// How many were confirmed.
+    pub sent: u64,
+    /// Those that were not, by their number in the source (from 0), and why.
+    pub failed: Vec<(u64, Error)>,
+}
+
+/// Sends messages to one queue, in batches.
+#[derive(Debug)]
+pub struct Sender {
+    client: aws_sdk_sqs::Client,
+    url: QueueUrl,
+    pending: Vec<(u64, Outgoing)>,
+    bytes: usize,
+    taken: u64,
+    report: SendReport,
+}
+
+impl Outgoing {
+    /// A message that is nothing but its body.
+    pub fn text(body: impl Into<String>) -> Self {
+        Self { body: body.into(), ..Self::default() }
+    }
+
+    /// Its size as SQS counts it: the body, and of each attribute name, type and value.
+    pub fn size(&self) -> usize {
+        let attributes: usize = self
+            .attributes
+            .iter()
+            .map(|(name, value)| {
+                let length = match value {
+                    Attribute::String(text) | Attribute::Number(text) => text.len(),
+                    Attribute::Binary(bytes) => bytes.len(),
+                };
+                name.len() + value.data_type().len() + length
+            })
+            .sum();
+        self.body.len() + attributes
+    }
+
+    /// Why SQS would refuse it, known before it is asked.
+    fn fault(&self) -> Option<String> {
+        if self.body.is_empty() {
+            return Some("SQS takes no empty message".to_owned());
+        }
+        if self.size() > MOST_BYTES {
+            return Some(format!("it has {} bytes, SQS takes at most {MOST_BYTES}", self.size()));
+        }
+        if self.attributes.len() > 10 {
+            return Some(format!("it has {} attributes, SQS takes 10", self.attributes.len()));
+        }
+        self.body.chars().find(|&c| !is_allowed(c)).map(|c| {
+            format!("it holds the character U+{:04X}, which SQS does not take", u32::from(c))
+        })
+    }
+
+    fn entry(&self, position: usize) -> Result<SendMessageBatchRequestEntry> {
+        let mut entry = SendMessageBatchRequestEntry::builder()
+            .id(batch::entry_id(position))
+            .message_body(&self.body)
+            .set_message_group_id(self.group.clone())
+            .set_message_deduplication_id(self.deduplication_id.clone());
+        for (name, value) in &self.attributes {
+            entry = entry.message_attributes(name, as_sdk(value)?);
+        }
+        if let Some(trace) = &self.trace_header {
+            let value = MessageSystemAttributeValue::builder()
+                .data_type("String")
+                .string_value(trace)
+                .build()
+                .map_err(unbuilt)?;
+            entry = entry.message_system_attributes(
+                MessageSystemAttributeNameForSends::AwsTraceHeader,
+                value,
+            );
+        }
+        entry.build().map_err(unbuilt)
+    }
+}
+
+impl std::fmt::Debug for Outgoing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Outgoing").field("bytes", &self.size()).finish_non_exhaustive()
+    }
+}
+
+impl Sender {
+    /// Nothing sent yet.
+    pub fn new(client: aws_sdk_sqs::Client, url: QueueUrl) -> Self {
+        Self { client, url, pending: Vec::new(), bytes: 0, taken: 0, report: SendReport::default() }
+    }
+
+    /// Takes one more message; sends the batch first when it would not fit.
+    ///
+    /// Dropped midway, the batch that was on its way may or may not have been sent.
+    ///
+    /// # Errors
+    /// When the whole call fails in a way that no other message could escape: no such queue, no
+    /// permission, no credentials. What fails for single messages stands in the report.
+    pub async fn push(&mut self, message: Outgoing) -> Result<()> {
+        let number = self.taken;
+        self.taken += 1;
+        if let Some(why) = message.fault() {
+            let what = format!("message {} for queue {}", number + 1, self.url.name());
+            self.report.failed.push((number, Error::new(Kind::Invalid, what).because(why)));
+            return Ok(());
+        }
+        if self.pending.len() == MOST_ENTRIES || self.bytes + message.size() > MOST_BYTES {
+            self.flush().await?;
+        }
+        self.bytes += message.size();
+        self.pending.push((number, message));
+        Ok(())
+    }
+
+    /// Sends what waits. See [`push`](Self::push) for errors and for what dropping does.
+    pub async fn flush(&mut self) -> Result<()> {
+        let backoff = Backoff::doubling(
+            std::time::Duration::from_millis(200),
+            std::time::Duration::from_secs(5),
+        );
+        self.bytes = 0;
+        let mut batch = std::mem::take(&mut self.pending);
+        let mut tries = 0;
+        while !batch.is_empty() {
+            tries += 1;
+            let failed = match self.send(&batch).await {
+                Ok(failed) => failed,
+                Err(error) if error.kind().passes_by_itself() && tries < TRIES => {
+                    tokio::time::sleep(backoff.delay(tries, fastrand::f64())).await;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            self.report.sent += u64::try_from(batch.len() - failed.len()).unwrap_or_default();
+            batch = self.keep_failed(batch, failed, tries);
+            if !batch.is_empty() {
+                tokio::time::sleep(backoff.delay(tries, fastrand::f64())).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends what waits and tells what came of everything.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push).
+    pub async fn finish(mut self) -> Result<SendReport> {
+        self.flush().await?;
+        Ok(self.report)
+    }
+
+    /// What came of everything so far.
+    pub const fn report(&self) -> &SendReport {
+        &self.report
+    }
+
+    async fn send(&self, batch: &[(u64, Outgoing)]) -> Result<Vec<batch::FailedEntry>> {
+        let entries = batch
+            .iter()
+            .enumerate()
+            .map(|(position, (_, message))| message.entry(position))
+            .collect::<Result<Vec<_>>>()?;
+        let what = format!("sending to queue {}", self.url.name());
+        let answer = self
+            .client
+            .send_message_batch()
+            .queue_url(self.url.as_str())
+            .set_entries(Some(entries))
+            .send()
+            .await
+            .map_err(|error| fault(&what, error))?;
+        Ok(answer.failed.iter().map(|entry| batch::failed_entry(entry, &what)).collect())
+    }
+
+    /// Those that are worth another try; the others are reported.
+    fn keep_failed(
+        &mut self,
+        batch: Vec<(u64, Outgoing)>,
+        failed: Vec<batch::FailedEntry>,
+        tries: u32,
+    ) -> Vec<(u64, Outgoing)> {
+        let mut failed: BTreeMap<usize, Error> =
+            failed.into_iter().map(|entry| (entry.position, entry.error)).collect();
+        let mut again = Vec::new();
+        for (position, (number, message)) in batch.into_iter().enumerate() {
+            match failed.remove(&position) {
+                None => {}
+                Some(error) if error.kind().passes_by_itself() && tries < TRIES => {
+                    again.push((number, message));
+                }
+                Some(error) => self.report.failed.push((number, error)),
+            }
+        }
+        again
+    }
+}
+
+/// The characters that SQS takes: those of XML 1.0.
+fn is_allowed(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\r' | ' '..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..)
+}
+
+/// An attribute as the SDK wants it.
+fn as_sdk(value: &Attribute) -> Result<MessageAttributeValue> {
+    let builder = MessageAttributeValue::builder().data_type(value.data_type());
+    match value {
+        Attribute::String(text) | Attribute::Number(text) => builder.string_value(text),
+        Attribute::Binary(bytes) => builder.binary_value(Blob::new(bytes.to_vec())),
+    }
+    .build()
+    .map_err(unbuilt)
+}
+
+fn unbuilt(error: aws_sdk_sqs::error::BuildError) -> Error {
+    Error::new(Kind::Bug, "building a message for SQS").because(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_sqs_would_refuse_is_known_before() {
+        assert!(Outgoing::text("").fault().is_some());
+        assert!(Outgoing::text("a\u{0}b").fault().is_some_and(|why| why.contains("U+0000")));
+        assert!(Outgoing::text("x".repeat(MOST_BYTES + 1)).fault().is_some());
+        assert_eq!(Outgoing::text("tab\tand 🦀").fault(), None);
+    }
+
+    #[test]
+    fn attributes_count_toward_the_size() {
+        let mut message = Outgoing::text("body");
+        message.attributes.insert("name".into(), Attribute::Number("12".into()));
+        assert_eq!(message.size(), 4 + 4 + "Number".len() + 2);
+    }
+}
