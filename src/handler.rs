@@ -1,8 +1,11 @@
 //! What is done with a message. Built-in kinds and Rust functions become the same thing here:
 //! a [`BoxHandler`], the one place where types are erased.
 
+pub mod extract;
 mod lease;
 mod route;
+mod run;
+mod tuples;
 
 use std::fmt;
 use std::future::Future;
@@ -12,8 +15,11 @@ use std::sync::Arc;
 use crate::message::Message;
 use crate::outcome::{Outcome, Unavailable};
 
+pub use extract::{FromMessage, Rejection};
 pub use lease::{Lease, LeaseKeeper};
 pub use route::Routes;
+pub use run::{Ending, Ran, run};
+pub use tuples::Handler;
 
 /// One message on its way through a handler.
 #[derive(Debug, Clone)]
