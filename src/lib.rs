@@ -22,7 +22,10 @@ pub mod shutdown;
 pub mod supervisor;
 // ground
 pub mod aws;
+mod drop;
 // toolkit
 pub mod toolkit;
 // messages
 pub mod handler;
+// pipelines
+pub mod queue;

@@ -20,6 +20,11 @@ pub const LONGEST_LEASE: Duration = Duration::from_hours(12);
 pub struct QueueUrl(String);
 
 impl QueueUrl {
+    /// The queue of this name under a URL up to the account, as SQS writes it.
+    pub fn at(account: &str, name: &str) -> Self {
+        Self(format!("{account}/{name}"))
+    }
+
     /// As SQS wants it.
     pub fn as_str(&self) -> &str {
         &self.0

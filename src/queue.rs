@@ -1,0 +1,303 @@
+//! One queue: poll → lease → admit → dispatch → settle.
+//!
+//! One task owns all that is known of the queue's messages and decides everything; whatever takes
+//! time (receives, handlers, deletes, renewals) runs as a task of its own and comes back as an
+//! [`Event`]. So there is no lock, and what is decided can be tested without a network.
+
+mod conclude;
+mod decode;
+mod dispatch;
+mod finished;
+mod intake;
+mod lease;
+mod order;
+mod pause;
+mod poll;
+mod reject;
+mod renew;
+mod report;
+mod settle;
+mod source;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+
+use self::decode::Received;
+use self::finished::Finished;
+use self::lease::{Leases, Renewal, Ticket};
+use self::order::Order;
+use self::pause::Pause;
+use self::poll::{Admission, Polls};
+use self::settle::{Results, Settle};
+use self::source::Source;
+use crate::aws::Aws;
+use crate::config;
+use crate::error::{Error, Kind, Result};
+use crate::handler::{LeaseKeeper, Ran, Routes};
+use crate::message::Message;
+use crate::shutdown::{ABORT_GRACE, Shutdown};
+use crate::supervisor::{End, Tasks};
+use crate::telemetry::health::Latch;
+use crate::telemetry::metrics;
+use crate::telemetry::repeat::Repeat;
+
+pub use self::report::Report;
+
+/// After handlers had their grace, what remains of the time to give messages back.
+const LAST_CALLS: Duration = Duration::from_secs(2);
+/// A wait without end, for a loop that always waits for something.
+const LONG: Duration = Duration::from_hours(1);
+
+/// One queue, ready to run.
+#[derive(Debug)]
+pub struct Queue {
+    name: Arc<str>,
+    settings: config::Queue,
+    routes: Routes,
+    aws: Aws,
+}
+
+/// What a task brought back.
+#[derive(Debug)]
+enum Event {
+    Found(Result<Box<Source>>),
+    Polled { asked: usize, left: Instant, result: Result<Vec<Received>> },
+    Ran { ticket: Ticket, run: Ran },
+    Deleted(Results),
+    GivenBack(Results),
+    Renewed { left: Instant, renewals: Vec<Renewal>, results: Results },
+    SetAside { ticket: Ticket, result: Result<()> },
+}
+
+/// One message that is held.
+#[derive(Debug)]
+struct Item {
+    message: Arc<Message>,
+    keeper: LeaseKeeper,
+    stage: Stage,
+    delete_failures: u32,
+}
+
+/// Where a held message is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// For those before it in its group, or for a handler that can be started.
+    Waiting,
+    /// Its handler runs.
+    Running,
+    /// Its outcome is being carried out.
+    Settling,
+}
+
+/// Whether the queue has to be found before it can be polled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Search {
+    /// At first, and when the queue is gone.
+    Needed,
+    /// It is being looked for.
+    Running,
+    /// It was found.
+    Over,
+}
+
+/// All that is known of a running queue.
+struct Stages {
+    name: Arc<str>,
+    settings: config::Queue,
+    routes: Routes,
+    aws: Aws,
+    shutdown: Shutdown,
+    ready: Option<Latch>,
+    /// Stop once a poll comes back empty and nothing is held.
+    once: bool,
+    source: Option<Source>,
+    search: Search,
+    tasks: Tasks<Event>,
+    polls: Polls,
+    receives: u64,
+    leases: Leases,
+    items: HashMap<Ticket, Item>,
+    /// How many of the items take a slot: those that run or wait to.
+    slots: usize,
+    order: Order,
+    settle: Settle,
+    finished: Finished,
+    pause: Option<Pause>,
+    receive_trouble: Repeat,
+    report: Report,
+    draining: bool,
+    last_moment: Option<Instant>,
+    /// Why the queue was not emptied, with `once`.
+    failure: Option<Error>,
+}
+
+impl Queue {
+    /// A queue under the name of its section in the settings. No request is sent yet.
+    pub fn new(name: &str, settings: config::Queue, routes: Routes, aws: Aws) -> Self {
+        Self { name: name.into(), settings, routes, aws }
+    }
+
+    /// Handles messages until `shutdown` drains and everything held is settled or given back;
+    /// with `once`, until the queue answers that nothing is there.
+    ///
+    /// `ready` is dropped when the queue is found. A queue that cannot be found or asked is tried
+    /// again by backoff, for ever: that is no error. Dropped midway, held messages stay hidden
+    /// until their leases end.
+    ///
+    /// # Errors
+    /// [`Kind::Bug`] when one of its tasks panicked; with `once`, why the queue could not be found
+    /// or asked.
+    pub async fn run(self, shutdown: Shutdown, ready: Latch, once: bool) -> Result<Report> {
+        let fifo = self.settings.queue.strip_suffix(".fifo").is_some();
+        let mut stages = Stages {
+            name: self.name,
+            settings: self.settings,
+            routes: self.routes,
+            aws: self.aws,
+            shutdown,
+            ready: Some(ready),
+            once,
+            source: None,
+            search: Search::Needed,
+            tasks: Tasks::new(),
+            polls: Polls::default(),
+            receives: 0,
+            leases: Leases::new(Duration::from_secs(30), fifo),
+            items: HashMap::new(),
+            slots: 0,
+            order: Order::default(),
+            settle: Settle::new(),
+            finished: Finished::default(),
+            pause: None,
+            receive_trouble: Repeat::default(),
+            report: Report::default(),
+            draining: false,
+            last_moment: None,
+            failure: None,
+        };
+        stages.run().await?;
+        match stages.failure {
+            Some(error) => Err(error),
+            None => Ok(stages.report),
+        }
+    }
+}
+
+impl Stages {
+    async fn run(&mut self) -> Result<()> {
+        let shutdown = self.shutdown.clone();
+        loop {
+            self.do_what_is_due();
+            if self.is_over() {
+                return Ok(());
+            }
+            let wake = self.next_wake();
+            tokio::select! {
+                Some(ended) = self.tasks.next() => match ended.end {
+                    End::Returned(event) => self.on(event),
+                    End::Cancelled => {}
+                    End::Panicked(text) => {
+                        let what = format!("queue {}: {} panicked", self.name, ended.name);
+                        return Err(Error::new(Kind::Bug, what).because(text));
+                    }
+                },
+                () = shutdown.draining(), if !self.draining => self.drain(),
+                () = shutdown.aborting(), if self.last_moment.is_none() => {
+                    self.last_moment = Some(Instant::now() + ABORT_GRACE + LAST_CALLS);
+                }
+                () = sleep_until(wake) => {}
+            }
+        }
+    }
+
+    fn on(&mut self, event: Event) {
+        match event {
+            Event::Found(result) => self.found(result),
+            Event::Polled { asked, left, result } => self.polled(asked, left, result),
+            Event::Ran { ticket, run } => self.ran(ticket, run),
+            Event::Deleted(results) => self.deleted(results),
+            Event::GivenBack(results) => self.given_back(results),
+            Event::Renewed { left, renewals, results } => self.renewed(left, &renewals, results),
+            Event::SetAside { ticket, result } => self.set_aside(ticket, result),
+        }
+        metrics::held(&self.name, self.items.len());
+    }
+
+    /// Starts whatever is due by now.
+    fn do_what_is_due(&mut self) {
+        self.renew();
+        self.flush();
+        self.probe();
+        self.poll();
+    }
+
+    /// Nothing new from now on; what has not begun goes back.
+    fn drain(&mut self) {
+        self.draining = true;
+        for ticket in self.order.take_waiting() {
+            self.release(ticket);
+        }
+        let probe = self.pause.as_ref().and_then(|pause| pause.probe);
+        let waits = |item: &Item| item.stage == Stage::Waiting;
+        if let Some(ticket) = probe.filter(|ticket| self.items.get(ticket).is_some_and(waits)) {
+            self.release(ticket);
+        }
+    }
+
+    fn is_over(&mut self) -> bool {
+        if self.last_moment.is_some_and(|moment| Instant::now() >= moment) {
+            self.report.stranded = count(self.items.len());
+            if !self.items.is_empty() || self.polls.open() > 0 {
+                tracing::warn!(
+                    queue = %self.name,
+                    messages = self.items.len(),
+                    open_polls = self.polls.open(),
+                    "stopped before everything was given back; it comes again when its leases end"
+                );
+            }
+            return true;
+        }
+        self.draining && self.tasks.is_empty() && self.items.is_empty()
+    }
+
+    fn next_wake(&mut self) -> Instant {
+        let now = Instant::now();
+        let poll = match self.next_poll() {
+            Admission::Wait(at) => Some(at),
+            Admission::Poll(_) => Some(now),
+            Admission::Closed => None,
+        };
+        let settle = self.source.is_some().then(|| self.settle.next_due(self.hurry())).flatten();
+        let probe = self.pause.as_ref().and_then(|pause| pause.next);
+        [poll, settle, probe, self.leases.next_due(), self.last_moment]
+            .into_iter()
+            .flatten()
+            .min()
+            .unwrap_or(now + LONG)
+            .max(now)
+    }
+
+    /// Moves a held message on; only those that run or wait to take a slot.
+    fn enter_stage(&mut self, ticket: Ticket, stage: Stage) {
+        let Some(item) = self.items.get_mut(&ticket) else { return };
+        let before = std::mem::replace(&mut item.stage, stage);
+        self.slots -= usize::from(before != Stage::Settling);
+        self.slots += usize::from(stage != Stage::Settling);
+    }
+
+    /// Nothing waits for company at stop, nor in a FIFO queue.
+    fn hurry(&self) -> bool {
+        self.draining || self.is_fifo()
+    }
+
+    fn is_fifo(&self) -> bool {
+        self.source.as_ref().is_some_and(|source| source.url.is_fifo())
+    }
+}
+
+fn count(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,119 @@
+//! From what SQS hands out to a [`Message`] and its receipt handle.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_sqs::types::MessageAttributeValue;
+use bytes::Bytes;
+
+use crate::message::{Attribute, Message};
+
+/// A message as it was received, with the handle that settles it.
+#[derive(Debug)]
+pub(super) struct Received {
+    pub(super) message: Message,
+    pub(super) handle: String,
+}
+
+/// Reads one message. SQS always sends id and handle; without them there is nothing to settle and
+/// nothing to name, and the lease lapses by itself.
+pub(super) fn received(
+    message: aws_sdk_sqs::types::Message,
+    queue: &str,
+    event_key: &str,
+) -> Option<Received> {
+    let id = message.message_id?;
+    let handle = message.receipt_handle?;
+    let body = message.body.unwrap_or_default();
+    let attributes: BTreeMap<String, Attribute> = message
+        .message_attributes
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, attribute(value)?)))
+        .collect();
+    let system_attributes = message
+        .attributes
+        .unwrap_or_default()
+        .into_iter()
+        .map(|(name, value)| (name.as_str().to_owned(), value))
+        .collect();
+    let event = attributes
+        .get(event_key)
+        .and_then(Attribute::as_text)
+        .map(str::to_owned)
+        .or_else(|| event_in_envelope(&body, event_key));
+    let queue = queue.to_owned();
+    Some(Received {
+        message: Message { id, queue, body, attributes, system_attributes, event },
+        handle,
+    })
+}
+
+fn attribute(value: MessageAttributeValue) -> Option<Attribute> {
+    match value.data_type.split('.').next() {
+        Some("String") => value.string_value.map(Attribute::String),
+        Some("Number") => value.string_value.map(Attribute::Number),
+        Some("Binary") => {
+            value.binary_value.map(|blob| Attribute::Binary(Bytes::from(blob.into_inner())))
+        }
+        _ => None,
+    }
+}
+
+/// Without raw delivery, SNS wraps the message and its attributes into a JSON envelope.
+fn event_in_envelope(body: &str, event_key: &str) -> Option<String> {
+    if !body.trim_start().starts_with('{') || !body.contains("\"MessageAttributes\"") {
+        return None;
+    }
+    let envelope: serde_json::Value = serde_json::from_str(body).ok()?;
+    if envelope.get("Type")?.as_str()? != "Notification" {
+        return None;
+    }
+    Some(envelope.get("MessageAttributes")?.get(event_key)?.get("Value")?.as_str()?.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_event_is_found_inside_an_envelope() {
+        let body = r#"{"Type":"Notification","Message":"{}",
+            "MessageAttributes":{"iniesta_pass":{"Type":"String","Value":"Placed.shop"}}}"#;
+        assert_eq!(event_in_envelope(body, "iniesta_pass").as_deref(), Some("Placed.shop"));
+        assert_eq!(event_in_envelope(body, "other"), None);
+        let foreign = body.replace("Notification", "Something");
+        assert_eq!(event_in_envelope(&foreign, "iniesta_pass"), None);
+        assert_eq!(event_in_envelope("not json \"MessageAttributes\"", "iniesta_pass"), None);
+    }
+
+    #[test]
+    fn an_attribute_of_the_message_itself_comes_first() {
+        let value = |text: &str| {
+            MessageAttributeValue::builder().data_type("String").string_value(text).build().unwrap()
+        };
+        let message = aws_sdk_sqs::types::Message::builder()
+            .message_id("id")
+            .receipt_handle("handle")
+            .body("plain")
+            .message_attributes("iniesta_pass", value("Placed.shop"))
+            .message_attributes(
+                "count",
+                MessageAttributeValue::builder()
+                    .data_type("Number.int")
+                    .string_value("3")
+                    .build()
+                    .unwrap(),
+            )
+            .build();
+        let received = received(message, "orders", "iniesta_pass").unwrap();
+        assert_eq!(received.message.event.as_deref(), Some("Placed.shop"));
+        assert_eq!(received.message.attributes["count"], Attribute::Number("3".into()));
+        assert_eq!(received.handle, "handle");
+    }
+
+    #[test]
+    fn without_id_or_handle_there_is_nothing_to_settle() {
+        let message = aws_sdk_sqs::types::Message::builder().message_id("id").build();
+        assert!(received(message, "orders", "e").is_none());
+    }
+}

@@ -1,0 +1,184 @@
+//! Finding the queue, polling it, and taking in what a poll brought.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::decode::Received;
+use super::poll::{Admission, Receive};
+use super::source::Source;
+use super::{Event, Item, Search, Stage, Stages, count};
+use crate::error::{Error, Kind, Result};
+use crate::telemetry::metrics;
+
+/// Outcomes under way beyond the slots; more of them stop the polls until SQS has caught up.
+const MOST_SETTLING: usize = 100;
+/// With `once`, how long an empty queue is waited for.
+const ONCE_WAIT: Duration = Duration::from_secs(1);
+
+impl Stages {
+    /// Whether a poll may leave now.
+    pub(super) fn next_poll(&mut self) -> Admission {
+        if self.draining {
+            return Admission::Closed;
+        }
+        match self.search {
+            Search::Over => {}
+            Search::Running => return Admission::Closed,
+            Search::Needed => {
+                return self.polls.not_before().map_or(Admission::Closed, Admission::Wait);
+            }
+        }
+        if let Some(pause) = &self.pause {
+            return pause.admission(self.polls.open());
+        }
+        let settling = self.items.len() - self.slots;
+        if settling > MOST_SETTLING + self.settings.concurrency || !self.leases.may_take(10) {
+            return Admission::Closed;
+        }
+        let free = self.settings.concurrency.saturating_sub(self.slots);
+        self.polls.admit(free, &self.settings)
+    }
+
+    /// Sends polls, or looks for the queue first.
+    pub(super) fn poll(&mut self) {
+        if self.search == Search::Needed {
+            return self.find();
+        }
+        while let Admission::Poll(messages) = self.next_poll() {
+            let Some(source) = &self.source else { return };
+            let wait = self.settings.wait_time;
+            let receive = Receive {
+                client: source.connection.sqs.clone(),
+                url: source.url.clone(),
+                lease: self.leases.length(),
+                wait: if self.once { wait.min(ONCE_WAIT) } else { wait },
+                messages,
+            };
+            let settings = self.settings.clone();
+            let left = Instant::now();
+            self.polls.left(messages);
+            self.tasks.spawn("receive", async move {
+                let result = receive.send(&settings).await;
+                Event::Polled { asked: messages, left, result }
+            });
+        }
+    }
+
+    fn find(&mut self) {
+        if self.draining || self.polls.not_before().is_some() {
+            return;
+        }
+        self.search = Search::Running;
+        let find = Source::find(self.aws.clone(), self.settings.clone());
+        self.tasks.spawn("find", async move { Event::Found(find.await.map(Box::new)) });
+    }
+
+    pub(super) fn found(&mut self, result: Result<Box<Source>>) {
+        match result {
+            Ok(source) => {
+                self.leases.set_length(source.lease);
+                if let Some(note) = source.note {
+                    tracing::warn!(queue = %self.name, note, "queue found");
+                }
+                tracing::info!(
+                    queue = %self.name,
+                    url = source.url.as_str(),
+                    lease_seconds = source.lease.as_secs(),
+                    concurrency = self.settings.concurrency,
+                    "listening to queue"
+                );
+                self.receive_trouble.is_over();
+                self.source = Some(*source);
+                self.search = Search::Over;
+                self.ready = None;
+            }
+            Err(error) => {
+                self.search = Search::Needed;
+                self.polls.failed(0);
+                self.tell_receive_trouble(&error, "queue cannot be listened to, trying again");
+                self.fail_if_once(error);
+            }
+        }
+    }
+
+    pub(super) fn polled(&mut self, asked: usize, left: Instant, result: Result<Vec<Received>>) {
+        match result {
+            Ok(received) => {
+                self.polls.came_back(asked, received.len(), left.elapsed());
+                if self.receive_trouble.is_over() {
+                    tracing::info!(queue = %self.name, "receiving again");
+                }
+                if received.is_empty() && self.once && self.slots == 0 {
+                    self.drain();
+                }
+                self.take_in(received);
+            }
+            Err(error) => {
+                self.polls.failed(asked);
+                self.tell_receive_trouble(&error, "receive failed, trying again");
+                if error.kind() == Kind::Missing {
+                    self.search = Search::Needed;
+                }
+                self.fail_if_once(error);
+            }
+        }
+    }
+
+    fn take_in(&mut self, received: Vec<Received>) {
+        metrics::received(&self.name, received.len());
+        self.report.received += count(received.len());
+        self.receives += 1;
+        let now = Instant::now();
+        for Received { message, handle } in received {
+            if self.leases.adopt(&message.id, &handle, self.receives, now).is_some() {
+                tracing::warn!(
+                    queue = %self.name,
+                    message_id = message.id,
+                    "received again while it is still held; its new handle is used"
+                );
+                continue;
+            }
+            let (ticket, keeper) = self.leases.enter(&message.id, handle, self.receives, now);
+            let done_before = self.finished.contains(&message.id, now);
+            let group = message.group().filter(|_| self.is_fifo()).map(str::to_owned);
+            let message = message.into();
+            self.items.insert(
+                ticket,
+                Item { message, keeper, stage: Stage::Waiting, delete_failures: 0 },
+            );
+            self.slots += 1;
+            if self.draining {
+                self.release(ticket);
+                continue;
+            }
+            let first = group.is_none_or(|group| self.order.enter(&group, ticket));
+            match (first, done_before) {
+                (true, true) => self.delete_copy(ticket),
+                (true, false) => self.start(ticket),
+                (false, _) => {}
+            }
+        }
+    }
+
+    /// Trouble that a person must mend is an ERROR, trouble that passes a WARN; neither is a storm.
+    fn tell_receive_trouble(&mut self, error: &Error, what: &'static str) {
+        let kind = error.kind();
+        metrics::receive_failed(&self.name, kind);
+        if !self.receive_trouble.is_due(kind) {
+            tracing::debug!(queue = %self.name, kind = kind.label(), %error, "{what}");
+        } else if kind.passes_by_itself() {
+            tracing::warn!(queue = %self.name, kind = kind.label(), %error, "{what}");
+        } else {
+            tracing::error!(queue = %self.name, kind = kind.label(), %error, "{what}");
+        }
+    }
+
+    /// With `once` there is no next time.
+    fn fail_if_once(&mut self, error: Error) {
+        if self.once {
+            self.failure = Some(error);
+            self.drain();
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! When a handler cannot even be started, the fault is not the message's: polling stops, and one
+//! message at a time is tried by backoff. That message stays leased, so that an outage of hours
+//! spends no receives; the others go back for other hosts to take.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::lease::Ticket;
+use super::poll::Admission;
+use super::{Stage, Stages};
+use crate::backoff::Backoff;
+use crate::telemetry::metrics;
+
+const PROBES: Backoff = Backoff::doubling(Duration::from_secs(1), Duration::from_mins(1));
+
+/// A queue whose handler cannot be started.
+#[derive(Debug)]
+pub(super) struct Pause {
+    /// The one message that is kept to try with; without one, the next probe polls for one.
+    pub(super) probe: Option<Ticket>,
+    /// When it is tried again; nothing while it is being tried.
+    pub(super) next: Option<Instant>,
+    failures: u32,
+}
+
+impl Pause {
+    /// Polls for a single message, when there is none to try with and the time has come.
+    pub(super) fn admission(&self, open_polls: usize) -> Admission {
+        match self.next {
+            _ if self.probe.is_some() || open_polls > 0 => Admission::Closed,
+            Some(next) if next > Instant::now() => Admission::Wait(next),
+            _ => Admission::Poll(1),
+        }
+    }
+}
+
+impl Stages {
+    /// The handler of this message could not be started.
+    pub(super) fn unavailable(&mut self, ticket: Ticket, reason: &str) {
+        let draining = self.draining;
+        let pause = self.pause.get_or_insert_with(|| {
+            tracing::error!(
+                queue = %self.name,
+                reason,
+                "handler cannot be started; polling stops until it can, no message is judged"
+            );
+            metrics::handler_unavailable(&self.name, true);
+            Pause { probe: None, next: None, failures: 0 }
+        });
+        let is_probe = *pause.probe.get_or_insert(ticket) == ticket;
+        if !is_probe || draining {
+            return self.release(ticket);
+        }
+        pause.failures += 1;
+        pause.next = Some(Instant::now() + PROBES.delay(pause.failures, fastrand::f64()));
+        tracing::debug!(queue = %self.name, reason, "handler still cannot be started");
+        self.enter_stage(ticket, Stage::Waiting);
+        for waiting in self.order.take_waiting() {
+            self.release(waiting);
+        }
+    }
+
+    /// The handler of this message could be started.
+    pub(super) fn available(&mut self, ticket: Ticket) {
+        let over = self.pause.as_ref().is_some_and(|pause| pause.probe == Some(ticket));
+        if over {
+            self.pause = None;
+            metrics::handler_unavailable(&self.name, false);
+            tracing::info!(queue = %self.name, "handler can be started again, polling goes on");
+        }
+    }
+
+    /// Tries the kept message again when its time has come.
+    pub(super) fn probe(&mut self) {
+        let Some(pause) = &mut self.pause else { return };
+        let due = pause.next.is_some_and(|next| next <= Instant::now());
+        let (Some(ticket), true, false) = (pause.probe, due, self.draining) else { return };
+        pause.next = None;
+        self.start(ticket);
+    }
+
+    /// The kept message is gone: its lease has ended.
+    pub(super) fn forget_probe(&mut self, ticket: Ticket) {
+        if let Some(pause) = self.pause.as_mut().filter(|pause| pause.probe == Some(ticket)) {
+            pause.probe = None;
+            pause.next = Some(Instant::now() + PROBES.delay(pause.failures, fastrand::f64()));
+        }
+    }
+}

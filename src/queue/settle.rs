@@ -1,0 +1,237 @@
+//! Outcomes become deletes and give-backs, in batches of ten, every entry of an answer looked at.
+//!
+//! Deletes wait up to a second for company; give-backs only a moment, since their delay runs from
+//! when SQS hears of it. FIFO queues and a draining daemon wait for nothing.
+
+use std::time::Duration;
+
+use aws_sdk_sqs::types::{
+    ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry,
+};
+use tokio::time::Instant;
+
+use super::lease::Ticket;
+use super::poll::seconds;
+use crate::aws::batch::{self, FailedEntry, MOST_ENTRIES};
+use crate::aws::fault::fault;
+use crate::error::{Error, Kind, Result};
+use crate::toolkit::sqs::QueueUrl;
+
+const DELETES_WAIT: Duration = Duration::from_secs(1);
+const GIVE_BACKS_WAIT: Duration = Duration::from_millis(20);
+
+/// What became of each entry of a batch: nothing, or the error of that entry.
+pub(super) type Results = Vec<(Ticket, Option<Error>)>;
+
+/// What waits to be sent in a batch: each with when it was asked for.
+#[derive(Debug)]
+struct Waiting<T> {
+    entries: Vec<(Ticket, T)>,
+    since: Option<Instant>,
+    wait: Duration,
+}
+
+/// The deletes and give-backs of one queue that wait for company.
+#[derive(Debug)]
+pub(super) struct Settle {
+    deletes: Waiting<()>,
+    give_backs: Waiting<Duration>,
+}
+
+impl<T> Waiting<T> {
+    const fn new(wait: Duration) -> Self {
+        Self { entries: Vec::new(), since: None, wait }
+    }
+
+    fn push(&mut self, ticket: Ticket, entry: T) {
+        self.since.get_or_insert_with(Instant::now);
+        self.entries.push((ticket, entry));
+    }
+
+    fn due(&self, hurry: bool) -> Option<Instant> {
+        let since = self.since?;
+        Some(if hurry || self.entries.len() >= MOST_ENTRIES { since } else { since + self.wait })
+    }
+
+    /// A batch that has to leave now.
+    fn take(&mut self, hurry: bool) -> Option<Vec<(Ticket, T)>> {
+        if self.due(hurry)? > Instant::now() {
+            return None;
+        }
+        let rest = self.entries.split_off(self.entries.len().min(MOST_ENTRIES));
+        let batch = std::mem::replace(&mut self.entries, rest);
+        if self.entries.is_empty() {
+            self.since = None;
+        }
+        (!batch.is_empty()).then_some(batch)
+    }
+}
+
+impl Settle {
+    pub(super) const fn new() -> Self {
+        Self { deletes: Waiting::new(DELETES_WAIT), give_backs: Waiting::new(GIVE_BACKS_WAIT) }
+    }
+
+    pub(super) fn delete(&mut self, ticket: Ticket) {
+        self.deletes.push(ticket, ());
+    }
+
+    /// The message becomes visible again after `delay`.
+    pub(super) fn give_back(&mut self, ticket: Ticket, delay: Duration) {
+        self.give_backs.push(ticket, delay);
+    }
+
+    pub(super) fn take_deletes(&mut self, hurry: bool) -> Option<Vec<Ticket>> {
+        let batch = self.deletes.take(hurry)?;
+        Some(batch.into_iter().map(|(ticket, ())| ticket).collect())
+    }
+
+    pub(super) fn take_give_backs(&mut self, hurry: bool) -> Option<Vec<(Ticket, Duration)>> {
+        self.give_backs.take(hurry)
+    }
+
+    pub(super) fn next_due(&self, hurry: bool) -> Option<Instant> {
+        [self.deletes.due(hurry), self.give_backs.due(hurry)].into_iter().flatten().min()
+    }
+}
+
+/// Deletes up to ten messages by their handles.
+pub(super) async fn delete(
+    client: aws_sdk_sqs::Client,
+    url: QueueUrl,
+    batch: Vec<(Ticket, String)>,
+) -> Results {
+    let what = format!("deleting from queue {}", url.name());
+    let entries: Result<Vec<_>> = batch
+        .iter()
+        .enumerate()
+        .map(|(position, (_, handle))| {
+            DeleteMessageBatchRequestEntry::builder()
+                .id(batch::entry_id(position))
+                .receipt_handle(handle)
+                .build()
+                .map_err(unbuilt)
+        })
+        .collect();
+    let failed = match entries {
+        Err(error) => Err(error),
+        Ok(entries) => client
+            .delete_message_batch()
+            .queue_url(url.as_str())
+            .set_entries(Some(entries))
+            .send()
+            .await
+            .map_err(|error| fault(&what, error))
+            .map(|answer| read(&answer.failed, &what)),
+    };
+    results(batch.into_iter().map(|(ticket, _)| ticket), failed)
+}
+
+/// One message's visibility, counted from now.
+#[derive(Debug)]
+pub(super) struct Change {
+    pub(super) ticket: Ticket,
+    pub(super) handle: String,
+    pub(super) visible_in: Duration,
+}
+
+/// Renews or gives back up to ten messages by their handles.
+pub(super) async fn change(
+    client: aws_sdk_sqs::Client,
+    url: QueueUrl,
+    batch: Vec<Change>,
+) -> Results {
+    let what = format!("changing the visibility of messages of queue {}", url.name());
+    let entries: Result<Vec<_>> = batch
+        .iter()
+        .enumerate()
+        .map(|(position, change)| {
+            ChangeMessageVisibilityBatchRequestEntry::builder()
+                .id(batch::entry_id(position))
+                .receipt_handle(&change.handle)
+                .visibility_timeout(seconds(change.visible_in))
+                .build()
+                .map_err(unbuilt)
+        })
+        .collect();
+    let failed = match entries {
+        Err(error) => Err(error),
+        Ok(entries) => client
+            .change_message_visibility_batch()
+            .queue_url(url.as_str())
+            .set_entries(Some(entries))
+            .send()
+            .await
+            .map_err(|error| fault(&what, error))
+            .map(|answer| read(&answer.failed, &what)),
+    };
+    results(batch.into_iter().map(|change| change.ticket), failed)
+}
+
+fn read(failed: &[aws_sdk_sqs::types::BatchResultErrorEntry], what: &str) -> Vec<FailedEntry> {
+    failed.iter().map(|entry| batch::failed_entry(entry, what)).collect()
+}
+
+/// One result for each entry; when the whole call failed, each failed with it.
+fn results(tickets: impl Iterator<Item = Ticket>, failed: Result<Vec<FailedEntry>>) -> Results {
+    match failed {
+        Err(error) => tickets
+            .map(|ticket| (ticket, Some(Error::new(error.kind(), error.to_string()))))
+            .collect(),
+        Ok(failed) => {
+            let mut results: Results = tickets.map(|ticket| (ticket, None)).collect();
+            for entry in failed {
+                if let Some(result) = results.get_mut(entry.position) {
+                    result.1 = Some(entry.error);
+                }
+            }
+            results
+        }
+    }
+}
+
+fn unbuilt(error: aws_sdk_sqs::error::BuildError) -> Error {
+    Error::new(Kind::Bug, "building a batch for SQS").because(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn ten_leave_at_once_fewer_after_a_second() {
+        let mut settle = Settle::new();
+        for ticket in 0..12 {
+            settle.delete(ticket);
+        }
+        assert_eq!(settle.take_deletes(false).map(|batch| batch.len()), Some(10));
+        assert_eq!(settle.take_deletes(false), None);
+        tokio::time::advance(DELETES_WAIT).await;
+        assert_eq!(settle.take_deletes(false), Some(vec![10, 11]));
+        assert_eq!(settle.next_due(false), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_lingers_in_a_hurry() {
+        let mut settle = Settle::new();
+        settle.delete(1);
+        settle.give_back(2, Duration::from_secs(9));
+        assert_eq!(settle.take_deletes(true), Some(vec![1]));
+        assert_eq!(settle.take_give_backs(true), Some(vec![(2, Duration::from_secs(9))]));
+    }
+
+    #[test]
+    fn one_failed_entry_spoils_no_other() {
+        let failed = FailedEntry { position: 1, error: Error::new(Kind::Invalid, "no") };
+        let results = results([7, 8, 9].into_iter(), Ok(vec![failed]));
+        let failed: Vec<bool> = results.iter().map(|(_, error)| error.is_some()).collect();
+        assert_eq!(failed, [false, true, false]);
+        assert_eq!(results[1].0, 8);
+    }
+
+    #[test]
+    fn a_failed_call_fails_every_entry() {
+        let results = results([7, 8].into_iter(), Err(Error::new(Kind::Throttled, "slow")));
+        assert!(results.iter().all(|(_, e)| e.as_ref().unwrap().kind() == Kind::Throttled));
+    }
+}
