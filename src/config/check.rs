@@ -1,0 +1,114 @@
+//! The rules across keys: what no single key can know.
+
+use std::collections::BTreeMap;
+use std::path::{Component, Path, PathBuf};
+
+use super::document::Document;
+use super::names::QueueAddress;
+use super::queue::Queue;
+use super::{Config, zc};
+
+pub(super) fn all(config: &Config, document: &Document) {
+    if config.spools.is_empty() && config.queues.is_empty() && !document.has_mistakes() {
+        document.blame(
+            0,
+            "nothing to do: there is neither a spool nor a queue; write [spool.NAME] with \
+             directory and bucket, or [queue.NAME] with queue and a handler",
+        );
+    }
+    directories(config, document);
+    for (name, queue) in &config.queues {
+        outlets(name, queue, document);
+    }
+    shared_queues(config, document);
+}
+
+/// Two spools in one directory would upload each file twice; a quarantine in a spool would be
+/// uploaded.
+fn directories(config: &Config, document: &Document) {
+    let mut owners: BTreeMap<PathBuf, &str> = BTreeMap::new();
+    for (name, spool) in &config.spools {
+        if spool.directory.as_os_str().is_empty() {
+            continue;
+        }
+        let directory = normal(&spool.directory);
+        if let Some(other) = owners.get(&directory) {
+            let shown = spool.directory.display();
+            let message = format!("the spools {other} and {name} share the directory {shown}");
+            document.blame(place(document, name, "directory"), message);
+        } else {
+            owners.insert(directory, name);
+        }
+    }
+    for (name, spool) in &config.spools {
+        let quarantine = normal(&spool.quarantine_directory);
+        if let Some(owner) = owners.get(&quarantine) {
+            let message = format!("the quarantine of {name} is the spool {owner}'s directory");
+            document.blame(place(document, name, "quarantine_directory"), message);
+        }
+    }
+}
+
+fn place(document: &Document, spool: &str, key: &str) -> usize {
+    if spool == zc::SPOOL && document.root.contains_key("Queue") {
+        return document.place(&["Queue", key]);
+    }
+    document.place(&["spool", spool, key])
+}
+
+/// Where the messages of a queue go: a handler, and a place for what is rejected.
+fn outlets(name: &str, queue: &Queue, document: &Document) {
+    let key = |key| document.place(&["queue", name, key]);
+    let own = QueueAddress::read(&queue.queue).ok();
+    let dead = queue.dead_letter_queue.as_deref().and_then(|text| QueueAddress::read(text).ok());
+    if dead.is_some() && queue.set_aside.is_some() {
+        let message = "dead_letter_queue and set_aside are two places for the same; keep one";
+        document.blame(key("set_aside"), message);
+    }
+    let (Some(own), Some(dead)) = (own, dead) else { return };
+    if own.name() == dead.name() {
+        let message = format!("the queue {:?} is its own dead_letter_queue", dead.name());
+        document.blame(key("dead_letter_queue"), message);
+    }
+    if own.is_fifo() != dead.is_fifo() {
+        let message = "a FIFO queue and its dead_letter_queue are both FIFO (.fifo), or neither";
+        document.blame(key("dead_letter_queue"), message);
+    }
+}
+
+/// A queue with neither handler nor route: its messages would come and go for ever.
+pub(super) fn handlers(config: &Config, document: &Document) {
+    for (name, queue) in &config.queues {
+        let is_written = document.root.get("queue").and_then(|queues| queues.table()?.get(name));
+        let tried = is_written
+            .and_then(|node| node.table())
+            .is_some_and(|table| table.contains_key("handler") || table.contains_key("route"));
+        if queue.handler.is_none() && queue.routes.is_empty() && !tried {
+            let message = format!(
+                "[queue.{name}] has neither a handler nor a route; write \
+                 [queue.{name}.handler.exec] with command = [\"PROGRAM\"]"
+            );
+            document.blame(document.place(&["queue", name]), message);
+        }
+    }
+}
+
+fn shared_queues(config: &Config, document: &Document) {
+    let mut readers: BTreeMap<&str, &str> = BTreeMap::new();
+    for (name, queue) in &config.queues {
+        if let Some(other) = readers.insert(&queue.queue, name)
+            && config.queues.get(other).is_some_and(|other| other.aws == queue.aws)
+        {
+            let at = document.place(&["queue", name, "queue"]);
+            let shown = &queue.queue;
+            document.note(at, format!("the sections {other} and {name} read one queue, {shown}"));
+        }
+    }
+}
+
+/// Absolute and without `.` and doubled slashes; what does not exist has a normal form too.
+fn normal(path: &Path) -> PathBuf {
+    let path = std::fs::canonicalize(path).or_else(|_| std::path::absolute(path));
+    let path = path.unwrap_or_default();
+    path.components().filter(|part| *part != Component::CurDir).collect()
+}

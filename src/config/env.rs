@@ -1,0 +1,120 @@
+//! The only reader of environment variables, and of the files that hold secrets.
+//!
+//! The AWS SDK reads its own variables (`AWS_REGION`, `AWS_ENDPOINT_URL`, credentials) by itself.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use super::aws::Secret;
+
+/// Names the settings file when `--config` does not.
+pub const CONFIG: &str = "LONGSHORE_CONFIG";
+/// Says what is logged, over `[log] level`: `debug`, or `warn,longshore::queue=debug`.
+pub const LOG: &str = "LONGSHORE_LOG";
+
+/// Where systemd puts what `LoadCredential=` names.
+const CREDENTIALS_DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
+
+/// A secret is short; whoever names a larger file has named the wrong one.
+const LARGEST_SECRET: u64 = 64 * 1024;
+
+/// What the reading of settings takes from the environment.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Environment {
+    pub(super) credentials_directory: Option<PathBuf>,
+}
+
+impl Environment {
+    pub(super) fn read() -> Self {
+        Self { credentials_directory: value(CREDENTIALS_DIRECTORY).map(PathBuf::from) }
+    }
+}
+
+/// An environment variable; one that is set to nothing counts as absent.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+pub fn value(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// What a command inherits: `PATH`, `HOME`, `LANG`, `LC_*`, `TZ`, `TMPDIR`, and the variables that
+/// its settings name.
+pub fn inherited(named: &[String]) -> Vec<(OsString, OsString)> {
+    let always = ["PATH", "HOME", "LANG", "TZ", "TMPDIR"];
+    std::env::vars_os()
+        .filter(|(name, _)| {
+            name.to_str().is_some_and(|name| {
+                always.contains(&name)
+                    || name.starts_with("LC_")
+                    || named.iter().any(|named| named == name)
+            })
+        })
+        .collect()
+}
+
+/// The settings file: the one named on the command line, else `$LONGSHORE_CONFIG`, else
+/// [`super::SYSTEM_FILE`].
+pub fn settings_file(named: Option<&Path>) -> PathBuf {
+    match (named, value(CONFIG)) {
+        (Some(named), _) => named.to_owned(),
+        (None, Some(file)) => PathBuf::from(file),
+        (None, None) => PathBuf::from(super::SYSTEM_FILE),
+    }
+}
+
+/// The contents of a secret file, without the newline at its end.
+///
+/// A relative name is looked for among the systemd credentials first.
+pub(super) fn secret(file: &Path, environment: &Environment) -> Result<Secret, String> {
+    let among_credentials = environment
+        .credentials_directory
+        .as_deref()
+        .filter(|_| file.is_relative())
+        .map(|directory| directory.join(file))
+        .filter(|path| path.exists());
+    let path = among_credentials.as_deref().unwrap_or(file);
+    let shown = path.display();
+    let size = std::fs::metadata(path).map_err(|error| format!("{shown}: {error}"))?;
+    if !size.is_file() || size.len() > LARGEST_SECRET {
+        return Err(format!("{shown} is not a file that holds a secret"));
+    }
+    let text = std::fs::read_to_string(path).map_err(|error| format!("{shown}: {error}"))?;
+    let text = text.trim_end_matches(['\n', '\r']);
+    if text.is_empty() {
+        return Err(format!("{shown} is empty"));
+    }
+    Ok(Secret::new(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_relative_secret_file_is_a_systemd_credential_first() {
+        let credentials = tempfile::tempdir().unwrap();
+        std::fs::write(credentials.path().join("key"), "from systemd\n").unwrap();
+        let elsewhere = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(elsewhere.path(), "two\nlines\r\n").unwrap();
+        let environment =
+            Environment { credentials_directory: Some(credentials.path().to_owned()) };
+
+        let read =
+            |file: &Path| secret(file, &environment).map(|secret| secret.reveal().to_owned());
+        assert_eq!(read(Path::new("key")), Ok("from systemd".to_owned()));
+        assert_eq!(read(elsewhere.path()), Ok("two\nlines".to_owned()));
+        let missing = read(Path::new("no-such-credential")).unwrap_err();
+        assert!(missing.contains("no-such-credential: No such file"), "{missing}");
+        assert!(read(credentials.path()).unwrap_err().contains("is not a file"));
+    }
+
+    #[test]
+    fn a_command_inherits_what_is_named_and_nothing_else() {
+        let inherits = |named: &[String]| -> Vec<OsString> {
+            inherited(named).into_iter().map(|(name, _)| name).collect()
+        };
+        assert!(inherits(&[]).contains(&OsString::from("PATH")));
+        assert!(!inherits(&[]).contains(&OsString::from("CARGO_MANIFEST_DIR")));
+        let named = ["CARGO_MANIFEST_DIR".to_owned()];
+        assert!(inherits(&named).contains(&OsString::from("CARGO_MANIFEST_DIR")));
+    }
+}

@@ -1,0 +1,74 @@
+//! The file as a whole: its top level, and which table is read by whom.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::aws::Written;
+use super::document::Document;
+use super::log::Log;
+use super::queue::Queue;
+use super::section::Section;
+use super::spool::Spool;
+use super::{Config, Dialect, check, names, zc};
+
+/// How long running work may take to finish where the settings do not say.
+pub(super) const DRAIN_TIMEOUT: Duration = Duration::from_secs(25);
+
+/// Reads everything; the result counts only if the document has no mistakes afterwards.
+pub(super) fn read(document: &Document) -> Config {
+    let mut root = Section::root(document);
+    let drain_timeout = root.duration("drain_timeout", Duration::ZERO..=Duration::from_hours(12));
+    let log = Log::read(root.table("log"));
+    let listen = status(root.table("status"));
+
+    let mut aws = root.table("aws");
+    let base = Written::read(&mut aws);
+    aws.finish();
+
+    let spools = named(root.tables("spool"), |section| Spool::read(section, &base));
+    let queues = named(root.tables("queue"), |section| Queue::read(section, &base));
+    let mut config = Config {
+        file: Some(document.file.clone()),
+        log,
+        listen,
+        drain_timeout: drain_timeout.unwrap_or(DRAIN_TIMEOUT),
+        spools,
+        queues,
+        notes: Vec::new(),
+    };
+    if document.dialect == Dialect::Ini {
+        zc::read(&mut root, &base, &mut config);
+    }
+    root.finish();
+    check::all(&config, document);
+    config.notes = document.notes();
+    config
+}
+
+fn named<T>(
+    sections: Vec<(String, Section<'_>)>,
+    read: impl Fn(Section<'_>) -> T,
+) -> BTreeMap<String, T> {
+    sections
+        .into_iter()
+        .map(|(name, section)| {
+            if let Err(wrong) = names::section(&name) {
+                section.blame("", wrong);
+            }
+            (name, read(section))
+        })
+        .collect()
+}
+
+fn status(mut section: Section<'_>) -> Option<SocketAddr> {
+    let listen = section.formed("listen", |text| {
+        text.parse().map_err(|_| {
+            format!(
+                "{text:?} is no address; write IP:PORT, like \"127.0.0.1:9477\" or \"[::]:9477\""
+            )
+        })
+    });
+    section.finish();
+    listen
+}

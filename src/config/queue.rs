@@ -1,0 +1,145 @@
+//! `[queue.NAME]`: a queue whose messages go to handlers.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::aws::{Aws, Written};
+use super::handler::{self, Handler};
+use super::names::{self, QueueAddress};
+use super::section::Section;
+use super::spool::retry;
+use crate::backoff::Backoff;
+
+/// `[queue.NAME]`: a queue whose messages go to handlers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Queue {
+    /// The queue's name, URL or ARN; [`QueueAddress::read`] takes it apart.
+    pub queue: String,
+    /// How to reach it.
+    pub aws: Aws,
+    /// How many messages are handled at the same time.
+    pub concurrency: usize,
+    /// The lease on a received message; nothing where the queue's own visibility timeout decides.
+    pub visibility_timeout: Option<Duration>,
+    /// How long a receive waits for messages.
+    pub wait_time: Duration,
+    /// How many messages one receive may bring, 1 to 10.
+    pub max_messages: usize,
+    /// The message attributes to ask for; includes `event_key` where there are routes.
+    pub attributes: Vec<String>,
+    /// The system attributes to ask for.
+    pub system_attributes: Vec<String>,
+    /// The message attribute that names the event.
+    pub event_key: String,
+    /// The delay before a failed message comes again.
+    pub retry: Backoff,
+    /// How long one run of a handler may take.
+    pub handler_timeout: Duration,
+    /// Where rejected messages go, as name, URL or ARN; else the queue's own redrive policy decides.
+    pub dead_letter_queue: Option<String>,
+    /// The directory for rejected messages.
+    pub set_aside: Option<PathBuf>,
+    /// The handler of every message that no route takes.
+    pub handler: Option<Handler>,
+    /// Handlers by event: an exact name, or a prefix written `Order*`.
+    pub routes: BTreeMap<String, Handler>,
+}
+
+/// A message cannot be held longer (SQS).
+const LONGEST_LEASE: u64 = 43_200;
+
+impl Queue {
+    /// A queue with the default of every key that has one, and no handler yet.
+    pub fn new(queue: impl Into<String>) -> Self {
+        Self {
+            queue: queue.into(),
+            aws: Aws::default(),
+            concurrency: 10,
+            visibility_timeout: None,
+            wait_time: Duration::from_secs(20),
+            max_messages: 10,
+            attributes: vec!["All".to_owned()],
+            system_attributes: vec!["All".to_owned()],
+            event_key: "iniesta_pass".to_owned(),
+            retry: Backoff::doubling(Duration::from_secs(1), Duration::from_mins(15)),
+            handler_timeout: Duration::from_mins(30),
+            dead_letter_queue: None,
+            set_aside: None,
+            handler: None,
+            routes: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn read(mut section: Section<'_>, base: &Written) -> Self {
+        let address = section.formed("queue", QueueAddress::read);
+        if !section.has("queue") {
+            section.missing("queue", "\"orders\" (a name, URL or ARN)");
+        }
+        let aws = Self::read_aws(&mut section, base, address.as_ref());
+        let default = Self::new(section.text("queue").unwrap_or_default());
+        let day = Duration::from_hours(12);
+        let mut queue = Self {
+            aws,
+            concurrency: section.whole("concurrency", 1..=10_000).unwrap_or(default.concurrency),
+            visibility_timeout: section.whole_seconds("visibility_timeout", 1..=LONGEST_LEASE),
+            wait_time: section.whole_seconds("wait_time", 0..=20).unwrap_or(default.wait_time),
+            max_messages: section.whole("max_messages", 1..=10).unwrap_or(default.max_messages),
+            attributes: Self::read_attributes(&mut section).unwrap_or(default.attributes),
+            system_attributes: section
+                .texts("system_attributes", names::system_attribute)
+                .unwrap_or(default.system_attributes),
+            event_key: section
+                .formed("event_key", |name| names::attribute(name).map(|()| name.to_owned()))
+                .unwrap_or(default.event_key),
+            retry: retry(&mut section, default.retry, day),
+            handler_timeout: section
+                .duration("handler_timeout", Duration::from_millis(100)..=day)
+                .unwrap_or(default.handler_timeout),
+            dead_letter_queue: section.formed("dead_letter_queue", |text| {
+                QueueAddress::read(text).map(|_| text.to_owned())
+            }),
+            set_aside: section.path_of("set_aside"),
+            handler: handler::read(section.table("handler")),
+            routes: handler::routes(section.tables("route")),
+            ..default
+        };
+        if !queue.routes.is_empty() {
+            queue.ask_for_event();
+        }
+        section.finish();
+        queue
+    }
+
+    /// The region: this table's, else the address's, else that of `[aws]`.
+    fn read_aws(section: &mut Section<'_>, base: &Written, address: Option<&QueueAddress>) -> Aws {
+        let mut written = Written::read(section);
+        if let Some(of_address) = address.and_then(QueueAddress::region) {
+            if let Some(own) = written.region.as_deref().filter(|own| *own != of_address) {
+                let message =
+                    format!("region {own:?}, but the queue's address says {of_address:?}");
+                section.blame("region", message);
+            }
+            written.region = Some(of_address.to_owned());
+        }
+        written.over(base).resolve()
+    }
+
+    /// `message_attributes` is what RelengAPI calls them in its `read_args`.
+    fn read_attributes(section: &mut Section<'_>) -> Option<Vec<String>> {
+        let own = section.texts("attributes", names::attribute_pattern);
+        let other = section.texts("message_attributes", names::attribute_pattern);
+        if section.has("attributes") && section.has("message_attributes") {
+            let message = "message_attributes is another name of attributes; keep one";
+            section.blame("message_attributes", message);
+        }
+        own.or(other)
+    }
+
+    /// Without its attribute no route could ever match.
+    fn ask_for_event(&mut self) {
+        if !self.attributes.iter().any(|pattern| names::covers(pattern, &self.event_key)) {
+            self.attributes.push(self.event_key.clone());
+        }
+    }
+}

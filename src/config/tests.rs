@@ -1,0 +1,34 @@
+//! What the settings room promises, file by file and mistake by mistake.
+
+use std::path::Path;
+
+use super::*;
+
+mod files;
+mod local;
+mod mistakes;
+mod toml;
+mod zc;
+
+fn toml_text(text: &str) -> Result<Config, Mistakes> {
+    Config::parse(text, Path::new("longshore.toml"), Dialect::Toml)
+}
+
+fn ini_text(text: &str) -> Result<Config, Mistakes> {
+    Config::parse(text, Path::new("queue.cfg"), Dialect::Ini)
+}
+
+/// The mistakes, one a line; fails where there are none.
+fn wrong(text: &str) -> String {
+    toml_text(text).unwrap_err().to_string()
+}
+
+/// A sound spool with these lines added.
+fn spool_with(lines: &str) -> String {
+    format!("[spool.a]\ndirectory = \"a\"\nbucket = \"bucket\"\n{lines}\n")
+}
+
+/// A sound queue with these lines added.
+fn queue_with(lines: &str) -> String {
+    format!("[queue.q]\nqueue = \"orders\"\nhandler.print = {{}}\n{lines}\n")
+}

@@ -1,0 +1,163 @@
+//! `config/reference.toml` and `config/examples/*` are held to the code.
+
+use super::*;
+use std::collections::BTreeSet;
+
+fn in_config(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("config").join(name)
+}
+
+fn reference() -> String {
+    std::fs::read_to_string(in_config("reference.toml")).unwrap()
+}
+
+/// The keys of a text as `table.key`, and whether they stand behind a `#`.
+fn keys(text: &str) -> Vec<(String, bool)> {
+    let mut table = String::new();
+    let mut keys = Vec::new();
+    for line in text.lines() {
+        if let Some(name) = line.strip_prefix('[') {
+            table = name.trim_end_matches(']').to_owned() + ".";
+        }
+        let (line, absent) = line.strip_prefix('#').map_or((line, false), |line| (line, true));
+        let key = line.split_once(" = ").map_or("", |(key, _)| key);
+        if !key.is_empty() && key.chars().all(|c| c.is_ascii_lowercase() || c == '_') {
+            keys.push((format!("{table}{key}"), absent));
+        }
+    }
+    keys
+}
+
+fn document(text: &str) -> Document {
+    let environment = Environment::default();
+    Document::new(text, Path::new("reference.toml"), Dialect::Toml, &environment).unwrap()
+}
+
+#[test]
+fn every_key_that_is_read_stands_in_the_reference() {
+    let text = reference();
+    let document = document(&text);
+    file::read(&document);
+    let written: BTreeSet<String> = keys(&text).into_iter().map(|(key, _)| key).collect();
+    let tables =
+        ["aws", "log", "status", "spool", "queue", "handler", "route", "exec", "http", "print"];
+    for key in document.known() {
+        let last = key.rsplit('.').next().unwrap();
+        let of_aws = (key.starts_with("spool.") || key.starts_with("queue."))
+            && written.contains(&format!("aws.{last}"));
+        let is_table = tables.contains(&last);
+        // The kinds of handler are shown once each, not once for every place of a handler.
+        assert!(of_aws || is_table || written.contains(&key), "{key} is not in the reference");
+    }
+    for (key, _) in keys(&text) {
+        assert!(document.known().contains(&key), "{key} is read by nobody");
+    }
+}
+
+#[test]
+fn the_defaults_of_the_reference_are_those_of_the_code() {
+    let config = Config::load(&in_config("reference.toml")).unwrap();
+    let Queue { handler, routes, .. } = config.queues["orders"].clone();
+    let expected = Config {
+        file: config.file.clone(),
+        log: Log::DEFAULT,
+        listen: None,
+        drain_timeout: Config::trial().drain_timeout,
+        spools: BTreeMap::from([(
+            "reports".to_owned(),
+            Spool::new("/var/spool/longshore/reports", "my-bucket"),
+        )]),
+        queues: BTreeMap::from([(
+            "orders".to_owned(),
+            Queue { handler: handler.clone(), routes: routes.clone(), ..Queue::new("orders") },
+        )]),
+        notes: vec![],
+    };
+    assert_eq!(config, expected);
+
+    // The same handlers with nothing but what they need.
+    let short = toml_text(
+        "[queue.q]\nqueue = \"q\"\nhandler.exec.command = [\"/usr/local/bin/place-order\"]\n\
+         route.\"OrderPlaced.shop\".handler.http.url = \"http://127.0.0.1:8080/orders\"\n\
+         route.\"Debug*\".handler.print = {}\n",
+    )
+    .unwrap();
+    assert_eq!(
+        (handler, routes),
+        (short.queues["q"].handler.clone(), short.queues["q"].routes.clone())
+    );
+}
+
+/// Each `#key = value` is put to work alone, except for those that need or exclude another.
+#[test]
+fn the_examples_of_keys_without_default_are_sound() {
+    let text = reference();
+    let lines: Vec<&str> = text.lines().collect();
+    let absent: BTreeSet<String> =
+        keys(&text).into_iter().filter(|(_, absent)| *absent).map(|(key, _)| key).collect();
+    assert!(absent.len() > 10, "{absent:?}");
+    for (index, line) in lines.iter().enumerate() {
+        let Some(setting) = line.strip_prefix('#').filter(|line| !line.starts_with(' ')) else {
+            continue;
+        };
+        let Some((key, _)) = setting.split_once(" = ") else { continue };
+        let mut changed: Vec<String> = lines.iter().map(|&line| line.to_owned()).collect();
+        changed[index] = setting.to_owned();
+        if key == "message_attributes" {
+            changed.retain(|line| !line.starts_with("attributes = "));
+        }
+        match key {
+            "access_key_id" => changed[index] += "\nsecret_access_key = \"s\"",
+            "secret_access_key" | "secret_access_key_file" => {
+                changed[index] += "\naccess_key_id = \"i\"";
+            }
+            "session_token" | "session_token_file" => {
+                changed[index] += "\naccess_key_id = \"i\"\nsecret_access_key = \"s\"";
+            }
+            _ => {}
+        }
+        let secrets = tempfile::tempdir().unwrap();
+        for name in ["aws-secret", "aws-token"] {
+            std::fs::write(secrets.path().join(name), "x").unwrap();
+        }
+        let environment = Environment { credentials_directory: Some(secrets.path().to_owned()) };
+        let path = Path::new("reference.toml");
+        let handlers = Handlers::InSettings;
+        let read = Config::read(&changed.join("\n"), path, Dialect::Toml, &environment, handlers);
+        assert!(read.is_ok(), "{setting}: {}", read.unwrap_err());
+    }
+}
+
+#[test]
+fn every_example_is_sound() {
+    let mut seen = Vec::new();
+    for entry in std::fs::read_dir(in_config("examples")).unwrap() {
+        let path = entry.unwrap().path();
+        let config = Config::load(&path).unwrap_or_else(|wrong| panic!("{wrong}"));
+        assert!(config.notes.is_empty(), "{:?}", config.notes);
+        seen.push(path.file_name().unwrap().to_str().unwrap().to_owned());
+    }
+    seen.sort();
+    assert_eq!(
+        seen,
+        [
+            "many-regions.toml",
+            "queue-exec.toml",
+            "queue-http.toml",
+            "spool.toml",
+            "zc-s3uploadqueue.cfg"
+        ]
+    );
+}
+
+/// The sentence in the reference about INI files, put to work.
+#[test]
+fn the_ini_in_the_head_of_the_reference_is_sound() {
+    let text: String = reference()
+        .lines()
+        .filter_map(|line| line.strip_prefix("#   "))
+        .map(|line| line.to_owned() + "\n")
+        .collect();
+    let config = ini_text(&text).unwrap();
+    assert_eq!(config.queues["orders"].routes.len(), 2);
+}
