@@ -15,3 +15,5 @@ pub mod units;
 pub mod backoff;
 // settings
 pub mod config;
+// seeing
+pub mod telemetry;
