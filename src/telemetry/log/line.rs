@@ -4,6 +4,7 @@
 use std::fmt::{self, Write};
 
 use tracing::field::{Field, Visit};
+use tracing::span::Record;
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::field::RecordFields;
 use tracing_subscriber::fmt::format::Writer;
@@ -80,6 +81,15 @@ impl<'writer> FormatFields<'writer> for Fields {
         let mut writer = writer;
         writer.write_str(&found.message)?;
         writer.write_str(&found.rest)
+    }
+
+    /// Each field brings its own space, so none is put between old and new ones.
+    fn add_fields(
+        &self,
+        current: &'writer mut FormattedFields<Self>,
+        fields: &Record<'_>,
+    ) -> fmt::Result {
+        self.format_fields(current.as_writer(), fields)
     }
 }
 

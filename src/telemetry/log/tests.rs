@@ -45,14 +45,15 @@ fn without_time(line: &str) -> &str {
 #[test]
 fn a_line_reads_well() {
     let shown = logged(Level::Info, None, || {
-        let span = tracing::info_span!("upload", spool = "reports");
+        let span = tracing::info_span!("upload", spool = "reports", bytes = tracing::field::Empty);
+        span.record("bytes", 7);
         span.in_scope(|| {
             tracing::info!(file = "a%2Fb", key = %"a/b", attempt = 2, "file landed");
         });
     });
     assert_eq!(
         without_time(&shown),
-        "INFO file landed file=a%2Fb key=a/b attempt=2 spool=reports\n"
+        "INFO file landed file=a%2Fb key=a/b attempt=2 spool=reports bytes=7\n"
     );
 }
 
