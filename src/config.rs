@@ -1,7 +1,7 @@
 //! The settings, resolved: complete, checked, with every default filled in.
 //!
 //! As written they live in a TOML file, or in the INI of zc.s3uploadqueue. Either becomes one tree
-//! ([`document`]) that is read table by table, key by key ([`section`], [`file`]), so that all
+//! (`document`) that is read table by table, key by key (`section`, `file`), so that all
 //! mistakes are found at once and each knows its place. A key that a reader does not ask for is
 //! unknown: there is no second list of names. Nothing here is an `Option` that means "the default".
 

@@ -119,24 +119,24 @@ pub(super) fn list(text: &str) -> Result<Vec<String>, String> {
 }
 
 /// The sections as the tree that TOML gives: `[queue.a]` with `handler.exec.command` becomes nested
-/// tables. `[Queue]` and `[Credentials]` stay tables of these names; `[longshore]` holds the keys
-/// of the top level; sections that are none of ours are passed over, with a note.
+/// tables. `[Queue]` and `[Credentials]` stay tables of these names, and alone take what `[DEFAULT]`
+/// holds; `[longshore]` holds the keys of the top level; sections that are none of ours are passed
+/// over, with a note.
 pub(super) fn tree(text: &str, document: &Document) -> Table {
     let sections = sections(text, |at, wrong| document.blame(at, wrong));
     let mut root = Table::new();
-    let defaults = sections.iter().filter(|section| section.name == "DEFAULT");
-    for section in defaults.clone() {
-        for name in ["Queue", "Credentials"] {
-            if sections.iter().any(|section| section.name == name) {
-                fill(&mut root, &[name.to_owned()], section, document);
-            }
-        }
-    }
     for section in &sections {
         match path_of(&section.name) {
             Some(path) => fill(&mut root, &path, section, document),
-            None if section.name == "DEFAULT" => {}
             None => pass_over(section, document),
+        }
+    }
+    let defaults = root.get("DEFAULT").and_then(Node::table).cloned().unwrap_or_default();
+    for name in ["Queue", "Credentials"] {
+        if let Some(Node { value: Value::Table(section), .. }) = root.get_mut(name) {
+            for (key, node) in &defaults {
+                section.entry(key.clone()).or_insert_with(|| node.clone());
+            }
         }
     }
     root
@@ -145,7 +145,9 @@ pub(super) fn tree(text: &str, document: &Document) -> Table {
 fn path_of(section: &str) -> Option<Vec<String>> {
     match section {
         "longshore" => Some(Vec::new()),
-        "Queue" | "Credentials" | "log" | "status" | "aws" => Some(vec![section.to_owned()]),
+        "Queue" | "Credentials" | "DEFAULT" | "log" | "status" | "aws" => {
+            Some(vec![section.to_owned()])
+        }
         other => {
             let (kind, name) = other.split_once('.')?;
             matches!(kind, "queue" | "spool").then(|| vec![kind.to_owned(), name.to_owned()])

@@ -189,13 +189,19 @@ impl<'d> Section<'d> {
     /// The tables under this key, each with its own name: `[key.NAME]`.
     pub(super) fn tables(&mut self, key: &'static str) -> Vec<(String, Section<'d>)> {
         let Some(node) = self.ask(key) else { return Vec::new() };
-        let parent = Section::of(self.document, self.dotted(key), self.at, Some(node));
-        let Some(entries) = parent.table else { return Vec::new() };
+        let parent = self.dotted(key);
+        let Some(entries) = node.table() else {
+            let kind = node.value.kind();
+            let message =
+                format!("{parent} is a table of tables, not {kind}; write [{parent}.NAME]");
+            self.document.blame(node.at, message);
+            return Vec::new();
+        };
         entries
             .iter()
             .map(|(name, node)| {
-                let path = parent.dotted(&quoted(name));
-                (name.clone(), Section::of(parent.document, path, node.at, Some(node)))
+                let path = format!("{parent}.{}", quoted(name));
+                (name.clone(), Section::of(self.document, path, node.at, Some(node)))
             })
             .filter(|(_, section)| section.is_written())
             .collect()

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::Config;
 use super::aws::{self, Credentials, Secret, Written};
+use super::document::Node;
 use super::log::Level;
 use super::names;
 use super::section::Section;
@@ -19,6 +20,8 @@ pub const SPOOL: &str = "s3uploadqueue";
 const REGION: &str = "us-east-1";
 
 pub(super) fn read(root: &mut Section<'_>, base: &Written, config: &mut Config) {
+    // Its options stand in the other two already.
+    let _defaults = root.table("DEFAULT");
     let credentials = credentials(root.table("Credentials"));
     let has_queue = root.has("Queue");
     let mut section = root.table("Queue");
@@ -61,10 +64,10 @@ pub(super) fn read(root: &mut Section<'_>, base: &Written, config: &mut Config) 
     }
 }
 
-/// The original slept that long between two looks; what is shorter than ours is raised to it.
+/// The original slept that long between two looks, however long; ours has bounds.
 fn poll_interval(section: &mut Section<'_>) -> Option<Duration> {
-    let interval = section.duration("poll_interval", Duration::ZERO..=LONGEST_POLL)?;
-    Some(interval.max(SHORTEST_POLL))
+    let interval = section.duration("poll_interval", Duration::ZERO..=Duration::MAX)?;
+    Some(interval.clamp(SHORTEST_POLL, LONGEST_POLL))
 }
 
 fn credentials(mut section: Section<'_>) -> Option<Credentials> {
@@ -87,7 +90,15 @@ fn credentials(mut section: Section<'_>) -> Option<Credentials> {
 }
 
 fn pass_over(section: &Section<'_>) {
+    let defaults = section.document.root.get("DEFAULT").and_then(Node::table);
+    let is_default = |key: &str, node: &Node| {
+        let default = defaults.and_then(|defaults| defaults.get(key));
+        default.is_some_and(|default| default.key_at == node.key_at)
+    };
     for (key, node) in section.left_over() {
+        if is_default(key, node) {
+            continue;
+        }
         let (key, path) = (key.replace('_', "-"), section.path());
         let message = format!("option {key} in [{path}] is not read{}", section.suggestion(&key));
         section.document.note(node.key_at, message);

@@ -113,7 +113,7 @@ fn each_mistake_has_its_words() {
         ("[spool.a]\ndirectory = \"a\"".into(), "[spool.a] has no bucket"),
         ("[spool]\ndirectory = \"a\"".into(), "spool.directory is a table, not a text"),
         ("[spool.\"a b\"]\ndirectory=\"a\"\nbucket=\"bucket\"".into(), "\"a b\" cannot be a name"),
-        ("spool = 3".into(), "spool is a table, not a number; write [spool]"),
+        ("spool = 3".into(), "spool is a table of tables, not a number; write [spool.NAME]"),
         (spool("threads = 1.5"), "threads: a whole number from 1 to 10000"),
         (spool("threads = 99999999999999999999"), "threads: a whole number from 1 to 10000"),
         (spool("threads = \"9\""), "threads: a whole number is wanted, not a text"),

@@ -66,10 +66,26 @@ fn fractions_region_and_endpoint_are_taken() {
     assert_eq!(spool.poll_interval, Duration::from_millis(250));
     assert_eq!(spool.aws.endpoint_url.as_deref(), Some("http://127.0.0.1:9000"));
     assert_eq!(spool.aws.region.as_deref(), Some("eu-west-1"));
-    assert_eq!(
-        queue_section("poll-interval=0").unwrap().spools[ZC_SPOOL].poll_interval,
-        Duration::from_millis(100)
-    );
+    let interval = |written: &str| {
+        let config = queue_section(&format!("poll-interval = {written}")).unwrap();
+        config.spools[ZC_SPOOL].poll_interval
+    };
+    assert_eq!(interval("0"), Duration::from_millis(100), "the original span without a pause");
+    assert_eq!(interval("1000000"), Duration::from_hours(24));
+}
+
+#[test]
+fn defaults_and_repeated_options_count_as_in_python() {
+    let config = ini_text(
+        "[Queue]\ndirectory = first\nbucket = testbucket\nthreads = 3\n\
+         [DEFAULT]\ndirectory = default\npoll-interval = 5\nx = y\nthreads = 4\n\
+         [Queue]\ndirectory = last\n",
+    )
+    .unwrap();
+    let spool = &config.spools[ZC_SPOOL];
+    assert_eq!(spool.directory, Path::new("last"));
+    assert_eq!((spool.threads, spool.poll_interval), (3, Duration::from_secs(5)));
+    assert_eq!(config.notes, ["queue.cfg:11: directory stands twice; this last one counts"]);
 }
 
 #[test]
