@@ -15,3 +15,6 @@ pub mod units;
 pub mod backoff;
 // settings
 pub mod config;
+// beside
+#[cfg(feature = "local")]
+pub mod local;
