@@ -29,3 +29,6 @@ pub mod toolkit;
 pub mod handler;
 // pipelines
 pub mod queue;
+// beside
+#[cfg(feature = "local")]
+pub mod local;
