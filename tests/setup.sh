@@ -29,6 +29,8 @@ missing_packages() {
     has_python || echo python3
     has_venv || echo python3-venv
     has_command git || echo git
+    # The unit file is checked by systemd itself.
+    has_command systemd-analyze || echo systemd
 }
 
 install_packages() {
