@@ -7,7 +7,7 @@ target=${CARGO_TARGET_DIR:-target}
 junit=$target/nextest/ci/junit.xml
 doc_log=$target/doc-tests.log
 mkdir -p "$target"
-rm -f "$junit" "$doc_log"
+rm -f "$junit" "$doc_log" "$target/test-counts"
 failures=0
 
 cargo nextest run --locked -P ci || failures=1
@@ -35,5 +35,5 @@ failed=$((bad + $(doc_count failed)))
 [ "$failed" -eq 0 ] || failures=1
 [ "$passed" -gt 0 ] || failures=1
 
-echo "$passed passed, $failed failed"
+echo "$passed passed, $failed failed" | tee "$target/test-counts"
 exit "$failures"
