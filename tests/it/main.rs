@@ -1,0 +1,19 @@
+//! Longshore from outside: the real binary, real ports, other people's AWS and real clients.
+//!
+//! One crate, since every further one would link the whole SDK again. `support` is what the tests
+//! stand on, and proves itself in `support_works`.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::disallowed_methods,
+    reason = "a test stops where its ground breaks, blocks a thread of its own and reads its environment"
+)]
+
+mod support;
+
+mod house;
+mod outside;
+mod support_works;

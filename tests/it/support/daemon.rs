@@ -1,0 +1,164 @@
+//! The real binary as a child: started in a clean environment, watched, stopped, killed.
+//!
+//! Dropping a `Daemon` kills it, so that a failed assertion leaves nothing running.
+
+use super::{eventually, lines::Lines};
+use std::{
+    os::unix::process::{CommandExt, ExitStatusExt},
+    path::Path,
+    process::{Child, Command, ExitStatus, Stdio},
+    time::Duration,
+};
+use tempfile::TempDir;
+
+/// The user and group `nobody` of Debian: root passes every check of permission, nobody does not.
+const NOBODY: u32 = 65_534;
+
+/// A command line for the binary, before it runs.
+pub(crate) struct Launch {
+    command: Command,
+    directory: TempDir,
+}
+
+/// A running (or ended) binary with a directory of its own.
+pub(crate) struct Daemon {
+    child: Child,
+    directory: TempDir,
+    pub(crate) stdout: Lines,
+    pub(crate) stderr: Lines,
+}
+
+/// Prepares `longshore ARGS…` with nothing of this process's environment but PATH, with a fresh
+/// working directory that is also its HOME and state directory, and with AWS test credentials.
+pub(crate) fn longshore<const N: usize>(args: [&str; N]) -> Launch {
+    program(Path::new(env!("CARGO_BIN_EXE_longshore")), args)
+}
+
+/// The same for any program.
+pub(crate) fn program<const N: usize>(path: &Path, args: [&str; N]) -> Launch {
+    let directory = TempDir::new().unwrap();
+    let mut command = Command::new(path);
+    command
+        .args(args)
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("LANG", "C.UTF-8")
+        .env("HOME", directory.path())
+        .env("STATE_DIRECTORY", directory.path().join("state"))
+        .env("AWS_ACCESS_KEY_ID", "test")
+        .env("AWS_SECRET_ACCESS_KEY", "test")
+        .env("AWS_REGION", "us-east-1")
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .current_dir(directory.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    Launch { command, directory }
+}
+
+impl Launch {
+    /// The directory the program will run in.
+    pub(crate) fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Adds or replaces one variable of its environment.
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Launch {
+        self.command.env(name, value);
+        self
+    }
+
+    /// Sends its AWS requests to `endpoint`.
+    pub(crate) fn endpoint(self, endpoint: &str) -> Launch {
+        self.env("AWS_ENDPOINT_URL", endpoint)
+    }
+
+    /// Runs it as `nobody` if this process is root; the directory becomes nobody's.
+    pub(crate) fn nobody(mut self) -> Launch {
+        if rustix::process::geteuid().is_root() {
+            std::os::unix::fs::chown(self.directory.path(), Some(NOBODY), Some(NOBODY)).unwrap();
+            self.command.uid(NOBODY).gid(NOBODY);
+        }
+        self
+    }
+
+    /// Starts it.
+    pub(crate) fn start(mut self) -> Daemon {
+        let mut child = self.command.spawn().expect("the program starts");
+        let stdout = Lines::of(child.stdout.take().unwrap());
+        let stderr = Lines::of(child.stderr.take().unwrap());
+        Daemon { child, directory: self.directory, stdout, stderr }
+    }
+}
+
+impl Daemon {
+    /// Its working directory, removed with it.
+    pub(crate) fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Its process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits for a line of log (stderr or stdout) that `wanted` accepts.
+    pub(crate) fn wait_for_line(&self, wanted: impl Fn(&str) -> bool, timeout: Duration) -> String {
+        let mut found = None;
+        let look = Duration::from_millis(1);
+        eventually(&format!("a wanted line; so far:\n{}", self.output()), timeout, || {
+            found = [&self.stderr, &self.stdout].iter().find_map(|of| of.wait(&wanted, look).ok());
+            found.is_some()
+        });
+        found.unwrap()
+    }
+
+    /// Everything it has written so far, for messages of failed tests.
+    pub(crate) fn output(&self) -> String {
+        [self.stdout.all(), self.stderr.all()].concat().join("\n")
+    }
+
+    /// Sends SIGTERM.
+    pub(crate) fn terminate(&self) {
+        self.signal(rustix::process::Signal::TERM);
+    }
+
+    /// Sends SIGINT.
+    pub(crate) fn interrupt(&self) {
+        self.signal(rustix::process::Signal::INT);
+    }
+
+    /// Sends SIGKILL and waits for the end.
+    pub(crate) fn kill9(&mut self) {
+        self.signal(rustix::process::Signal::KILL);
+        self.child.wait().unwrap();
+    }
+
+    /// Waits for its end: the exit code, or 128 + the signal that ended it, as shells say it.
+    pub(crate) fn wait(&mut self, timeout: Duration) -> i32 {
+        eventually("the end of the program", timeout, || self.ended().is_some());
+        self.ended().unwrap()
+    }
+
+    /// The same without waiting; `None` while it runs.
+    pub(crate) fn ended(&mut self) -> Option<i32> {
+        self.child.try_wait().unwrap().map(code)
+    }
+
+    fn signal(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, signal).expect("the program still runs");
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // Has it ended and been waited for, kill does nothing.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+fn code(status: ExitStatus) -> i32 {
+    status.code().unwrap_or_else(|| 128 + status.signal().unwrap())
+}
