@@ -7,6 +7,7 @@
 pub mod batch;
 mod connect;
 pub mod fault;
+pub mod identity;
 
 use std::collections::HashMap;
 use std::sync::Arc;

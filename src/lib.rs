@@ -13,6 +13,7 @@ pub mod outcome;
 pub mod message;
 pub mod units;
 pub mod backoff;
+pub mod finding;
 // settings
 pub mod config;
 // seeing
@@ -22,13 +23,17 @@ pub mod shutdown;
 pub mod supervisor;
 // ground
 pub mod aws;
-mod drop;
+pub mod drop;
 // toolkit
 pub mod toolkit;
 // messages
 pub mod handler;
 // pipelines
 pub mod queue;
+pub mod handlers;
+// together
+pub mod status;
+pub mod worker;
 // beside
 #[cfg(feature = "local")]
 pub mod local;

@@ -4,6 +4,7 @@
 //! time (receives, handlers, deletes, renewals) runs as a task of its own and comes back as an
 //! [`Event`]. So there is no lock, and what is decided can be tested without a network.
 
+mod check;
 mod conclude;
 mod decode;
 mod dispatch;
@@ -44,6 +45,7 @@ use crate::telemetry::health::Latch;
 use crate::telemetry::metrics;
 use crate::telemetry::repeat::Repeat;
 
+pub use self::check::check;
 pub use self::report::Report;
 
 /// After handlers had their grace, what remains of the time to give messages back.

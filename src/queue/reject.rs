@@ -13,7 +13,7 @@ use base64::prelude::BASE64_STANDARD;
 use serde_json::json;
 
 use crate::backoff::Backoff;
-use crate::drop;
+use crate::drop::{self, Existing};
 use crate::error::{Error, Kind, Result};
 use crate::message::{Attribute, Message};
 use crate::toolkit::sqs::{MOST_BYTES, Outgoing, QueueUrl, Sender, resolve};
@@ -118,7 +118,8 @@ async fn keep(directory: &Path, message: &Message, reason: &str) -> Result<()> {
                 .because(error)
                 .hint("make it, or let the daemon's user do so")
         })?;
-        drop::replace(&directory, name.as_ref(), bundle.as_bytes())
+        drop::file(&directory, name.as_ref(), &mut bundle.as_bytes(), Existing::Replace)?;
+        Ok(())
     })
     .await
     .map_err(|error| Error::new(Kind::Bug, "setting a message aside").because(error))?

@@ -1,8 +1,11 @@
 //! What systemd is told: ready, stopping, still alive. Does nothing where systemd is not there.
+//! And what it grants: `CAP_LEASE`, which no handler may inherit.
 
 use std::time::Duration;
 
 use sd_notify::NotifyState;
+
+use crate::error::{Error, Kind, Result};
 
 /// Everything is started.
 pub fn ready() {
@@ -25,6 +28,22 @@ pub fn watchdog_interval() -> Option<Duration> {
     sd_notify::watchdog_enabled(false, &mut limit_micros)
         .then(|| Duration::from_micros(limit_micros) / 2)
         .filter(|interval| !interval.is_zero())
+}
+
+/// Keeps the capabilities that the unit's `AmbientCapabilities=` grants to this process: the
+/// programs that it runs do not inherit them. To be called before any thread is started, since
+/// threads inherit them too.
+///
+/// # Errors
+/// [`Kind::Bug`] when the kernel refuses.
+pub fn keep_capabilities() -> Result<()> {
+    match rustix::thread::clear_ambient_capability_set() {
+        // A kernel or a sandbox that knows no ambient set has granted nothing through it.
+        Ok(()) | Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => Ok(()),
+        Err(error) => {
+            Err(Error::new(Kind::Bug, "clearing the ambient capabilities").because(error))
+        }
+    }
 }
 
 fn tell(states: &[NotifyState<'_>]) {

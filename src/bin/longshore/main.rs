@@ -1,3 +1,55 @@
-//! The daemon and its tools, as one command.
+//! The daemon and its tools, as one command. It sees only the library's public API.
 
-fn main() {}
+mod args;
+mod check;
+mod local;
+mod put;
+mod run;
+mod say;
+mod send;
+mod settings;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+use longshore::error::{Error, Result};
+use longshore::shutdown::systemd;
+
+use args::{Args, Command};
+
+/// Wrong use of the command line (sysexits.h).
+const USAGE: u8 = 64;
+
+fn main() -> ExitCode {
+    // Before any thread starts: threads and handlers would inherit what systemd granted.
+    if let Err(error) = systemd::keep_capabilities() {
+        return fail(&error);
+    }
+    match Args::try_parse() {
+        Ok(args) => match execute(args) {
+            Ok(code) => ExitCode::from(code),
+            Err(error) => fail(&error),
+        },
+        Err(error) => {
+            let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            say::clap(&error);
+            ExitCode::from(if asked { 0 } else { USAGE })
+        }
+    }
+}
+
+fn execute(args: Args) -> Result<u8> {
+    match args.command {
+        Command::Run(run) => run::run(&args.log, run),
+        Command::Local(local) => local::run(&args.log, &local),
+        Command::Check(check) => check::run(&check),
+        Command::Put(put) => put::run(&put),
+        Command::Send(send) => send::run(send),
+    }
+}
+
+fn fail(error: &Error) -> ExitCode {
+    say::error(error);
+    ExitCode::from(error.kind().exit_code())
+}

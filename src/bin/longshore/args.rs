@@ -1,0 +1,152 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+use longshore::config::Level;
+
+/// One worker daemon for the AWS edge of a host: files dropped into spool directories land in S3,
+/// messages of SQS queues reach their handlers and are deleted only on success.
+#[derive(Debug, Parser)]
+#[command(name = "longshore", version, arg_required_else_help = true)]
+#[command(after_help = "Exit codes: 0 ok, 64 usage, 69 a service is unavailable, 70 a bug, \
+                        75 try again later, 78 configuration.")]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What is logged, over what the settings say. `LONGSHORE_LOG` comes before both.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct LogArgs {
+    /// Least level that is logged: off, error, warn, info, debug or trace
+    #[arg(long, global = true, value_name = "LEVEL", value_parser = Level::read)]
+    log_level: Option<Level>,
+    /// Log warnings and errors only
+    #[arg(short, long, global = true, conflicts_with_all = ["log_level", "verbose"])]
+    quiet: bool,
+    /// Log every step
+    #[arg(short, long, global = true, conflicts_with = "log_level")]
+    verbose: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the daemon
+    Run(Run),
+    /// Serve the embedded AWS (S3, SQS and SNS) alone
+    Local(Local),
+    /// Check the settings and everything that they name
+    Check(Check),
+    /// Drop files into a spool, whole and synced
+    Put(Put),
+    /// Send messages to a queue
+    Send(Send),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Run {
+    /// Settings file [default: $LONGSHORE_CONFIG, else /etc/longshore/longshore.toml]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Use the embedded AWS, with its files in DIR; nothing leaves this host
+    #[arg(long, value_name = "DIR", num_args = 0..=1, default_missing_value = DEFAULT_DIRECTORY)]
+    pub(crate) local: Option<PathBuf>,
+    /// With --local: allow absolute directories and handler URLs beyond this host
+    #[arg(long, requires = "local")]
+    pub(crate) yes: bool,
+    /// Empty what is there and exit
+    #[arg(long)]
+    pub(crate) once: bool,
+}
+
+/// Where the embedded AWS keeps its files unless told otherwise.
+pub(crate) const DEFAULT_DIRECTORY: &str = "./longshore-local";
+/// Where the embedded AWS listens unless the port is taken.
+pub(crate) const DEFAULT_ENDPOINT: &str = "http://127.0.0.1:4566";
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Local {
+    /// Where objects lie as plain files
+    #[arg(value_name = "DIR", default_value = DEFAULT_DIRECTORY)]
+    pub(crate) directory: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Check {
+    /// Settings file [default: $LONGSHORE_CONFIG, else /etc/longshore/longshore.toml]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Check the settings only; send no request
+    #[arg(long, conflicts_with_all = ["aws", "probe"])]
+    pub(crate) offline: bool,
+    /// Only tell who we are to AWS; needs no settings file
+    #[arg(long, conflicts_with = "probe")]
+    pub(crate) aws: bool,
+    /// Also write a small object into each bucket and delete it
+    #[arg(long)]
+    pub(crate) probe: bool,
+    /// One JSON document a finding
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Put {
+    /// Files to drop; `-` is standard input and needs --key
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// The object's key, for a single file [default: the file's name]
+    #[arg(long, conflicts_with = "prefix")]
+    pub(crate) key: Option<String>,
+    /// Put before each file's name to make its key
+    #[arg(long)]
+    pub(crate) prefix: Option<String>,
+    /// The spool, by its name in the settings; not needed where there is only one
+    #[arg(long, value_name = "NAME")]
+    pub(crate) spool: Option<String>,
+    /// A spool directory, instead of one from the settings
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["spool", "config"])]
+    pub(crate) directory: Option<PathBuf>,
+    /// Settings file [default: $LONGSHORE_CONFIG, else /etc/longshore/longshore.toml]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Send {
+    /// The queue: its name in the settings, its own name, URL or ARN
+    pub(crate) queue: String,
+    /// The message; without it, or as `-`, each line of standard input is one
+    pub(crate) body: Option<String>,
+    /// Settings file whose [aws] and [queue.NAME] sections are used
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Send to the embedded AWS of `longshore local` or `run --local`
+    #[arg(long, value_name = "URL", num_args = 0..=1, require_equals = true,
+          default_missing_value = DEFAULT_ENDPOINT, conflicts_with = "config")]
+    pub(crate) local: Option<String>,
+    /// Send through this endpoint
+    #[arg(long, value_name = "URL", conflicts_with = "local")]
+    pub(crate) endpoint_url: Option<String>,
+    /// The queue's region
+    #[arg(long)]
+    pub(crate) region: Option<String>,
+    /// One JSON document about what was sent
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+impl LogArgs {
+    /// The level that the command line asks for.
+    pub(crate) fn level(&self) -> Option<Level> {
+        match (self.log_level, self.quiet, self.verbose) {
+            (Some(level), _, _) => Some(level),
+            (None, true, _) => Some(Level::Warn),
+            (None, false, true) => Some(Level::Debug),
+            (None, false, false) => None,
+        }
+    }
+}

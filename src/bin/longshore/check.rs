@@ -1,0 +1,92 @@
+//! `longshore check`: the settings, and everything that they name, in words.
+
+use std::collections::BTreeMap;
+
+use longshore::aws::Aws;
+use longshore::config::{self, Config, env};
+use longshore::error::Result;
+use longshore::finding::{Finding, Health};
+use longshore::worker::Worker;
+use longshore::{aws, queue, spool};
+use serde_json::json;
+
+use crate::args::Check;
+use crate::{say, settings};
+
+pub(crate) fn run(args: &Check) -> Result<u8> {
+    let mut findings = Findings { json: args.json, exit_code: 0 };
+    if args.aws && args.config.is_none() {
+        let aws = config::Aws::default();
+        findings.tell_all(settings::runtime()?.block_on(aws::identity::check(&Aws::new(), &aws)));
+        return Ok(findings.exit_code);
+    }
+    let file = env::settings_file(args.config.as_deref());
+    let config = Config::load(&file)?;
+    findings.tell(&Finding::good(format!(
+        "{} is valid: {} spools, {} queues",
+        file.display(),
+        config.spools.len(),
+        config.queues.len()
+    )));
+    for note in &config.notes {
+        findings.tell(&Finding::limited(note));
+    }
+    // What building finds, `run` would refuse.
+    Worker::new(config.clone())?;
+    if !args.offline {
+        settings::runtime()?.block_on(online(args, &config, &mut findings));
+    }
+    Ok(findings.exit_code)
+}
+
+async fn online(args: &Check, config: &Config, findings: &mut Findings) {
+    let connections = Aws::new();
+    let mut identities: BTreeMap<String, &config::Aws> = BTreeMap::new();
+    for aws in config.spools.values().map(|s| &s.aws).chain(config.queues.values().map(|q| &q.aws)) {
+        identities.insert(format!("{aws:?}"), aws);
+    }
+    for aws in identities.values() {
+        findings.tell_all(aws::identity::check(&connections, aws).await);
+    }
+    if args.aws {
+        return;
+    }
+    for (name, settings) in &config.spools {
+        findings.tell_all(spool::check(name, settings, &connections, args.probe).await);
+    }
+    for (name, settings) in &config.queues {
+        findings.tell_all(queue::check(name, settings, &connections).await);
+    }
+}
+
+/// Tells each finding and remembers the worst.
+struct Findings {
+    json: bool,
+    exit_code: u8,
+}
+
+impl Findings {
+    fn tell_all(&mut self, findings: Vec<Finding>) {
+        for finding in &findings {
+            self.tell(finding);
+        }
+    }
+
+    fn tell(&mut self, finding: &Finding) {
+        self.exit_code = self.exit_code.max(finding.exit_code);
+        let word = match finding.health {
+            Health::Good => "ok",
+            Health::Limited => "note",
+            Health::Broken => "FAIL",
+        };
+        if self.json {
+            let (what, fix) = (&finding.what, &finding.fix);
+            say::line(json!({ "health": word.to_lowercase(), "what": what, "fix": fix }));
+            return;
+        }
+        say::line(format_args!("{word:<5} {}", finding.what));
+        if let Some(fix) = &finding.fix {
+            say::line(format_args!("      → {fix}"));
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! `longshore run`: the daemon.
+
+use std::path::Path;
+
+use longshore::config::{Config, Local as Sealed};
+use longshore::error::Result;
+use longshore::local::Local;
+use longshore::shutdown::Shutdown;
+use longshore::shutdown::signals::Stop;
+use longshore::supervisor::Tasks;
+use longshore::worker::Worker;
+
+use crate::args::{LogArgs, Run};
+use crate::{local, settings};
+
+/// Running work had to be cut off: try again later (sysexits.h).
+const CUT_OFF: u8 = 75;
+
+pub(crate) fn run(log: &LogArgs, args: Run) -> Result<u8> {
+    let mut config = match (&args.local, &args.config) {
+        (Some(_), None) => Config::trial(),
+        (_, named) => settings::load(named.as_deref())?,
+    };
+    let guard = settings::start_log(log, &mut config)?;
+    let code = settings::runtime()?.block_on(async {
+        let shutdown = Shutdown::new();
+        let mut beside = Tasks::new();
+        beside.spawn("signals", Stop::install()?.forward(shutdown.clone()));
+        match &args.local {
+            Some(directory) => run_locally(config, directory, &args, shutdown).await,
+            None => run_worker(Worker::new(config)?, args.once, shutdown).await,
+        }
+    });
+    drop(guard);
+    code
+}
+
+async fn run_worker(worker: Worker, once: bool, shutdown: Shutdown) -> Result<u8> {
+    let worker = if once { worker.once() } else { worker };
+    let report = worker.run(shutdown).await?;
+    for (queue, did) in &report.queues {
+        tracing::info!(
+            queue,
+            received = did.received,
+            done = did.done,
+            retried = did.retried,
+            rejected = did.rejected,
+            released = did.released,
+            stranded = did.stranded,
+            "queue stopped"
+        );
+    }
+    tracing::info!("stopped");
+    Ok(if report.aborted { CUT_OFF } else { 0 })
+}
+
+/// The same worker on the embedded AWS, with what its settings name made beforehand.
+async fn run_locally(
+    config: Config,
+    directory: &Path,
+    args: &Run,
+    shutdown: Shutdown,
+) -> Result<u8> {
+    let aws = local::start(directory).await?;
+    let sealed = Sealed { directory, endpoint: aws.endpoint(), yes: args.yes };
+    let config = config.local(sealed)?;
+    make_what_is_named(&aws, &config).await?;
+    local::banner(&aws, directory, &config);
+    let code = {
+        let worker = run_worker(Worker::new(config)?, args.once, shutdown.clone());
+        tokio::pin!(worker);
+        tokio::select! {
+            code = &mut worker => code,
+            () = shutdown.draining() => {
+                // Open polls are answered at once: nobody waits for them any more.
+                aws.drain();
+                worker.await
+            }
+        }
+    };
+    aws.stop().await;
+    code
+}
+
+async fn make_what_is_named(aws: &Local, config: &Config) -> Result<()> {
+    for spool in config.spools.values() {
+        std::fs::create_dir_all(&spool.directory).ok();
+        aws.ensure_bucket(&spool.bucket).await?;
+    }
+    for queue in config.queues.values() {
+        aws.ensure_queue(&queue.queue)?;
+        if let Some(dead_letters) = &queue.dead_letter_queue {
+            aws.ensure_queue(dead_letters)?;
+        }
+    }
+    Ok(())
+}

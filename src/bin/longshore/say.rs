@@ -1,0 +1,28 @@
+//! What is told to the person at the terminal. A closed pipe is no reason to fail.
+
+use std::fmt;
+use std::io::{self, Write};
+
+use longshore::error::Error;
+
+/// One line on standard output.
+pub(crate) fn line(text: impl fmt::Display) {
+    writeln!(io::stdout().lock(), "{text}").ok();
+}
+
+/// What went wrong, on standard error.
+pub(crate) fn error(error: &Error) {
+    let text = error.to_string();
+    let mut stderr = io::stderr().lock();
+    // The mistakes of a settings file are a line each, and each names its place.
+    if text.contains('\n') {
+        writeln!(stderr, "{text}").ok();
+    } else {
+        writeln!(stderr, "longshore: {text}").ok();
+    }
+}
+
+/// Help, version or a usage error, where clap wants it.
+pub(crate) fn clap(error: &clap::Error) {
+    error.print().ok();
+}

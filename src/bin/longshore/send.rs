@@ -1,0 +1,106 @@
+//! `longshore send`: one message, or one for each line of standard input, sent as they come.
+
+use longshore::aws::Aws;
+use longshore::config::{self, Config};
+use longshore::error::{Error, Kind, Result};
+use longshore::toolkit::sqs::{Outgoing, SendReport, Sender, resolve};
+use serde_json::json;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::time::{Duration, Instant, timeout_at};
+
+use crate::args::Send;
+use crate::{say, settings};
+
+/// A line that waits for company is sent after this long.
+const LINGER: Duration = Duration::from_millis(200);
+
+pub(crate) fn run(args: Send) -> Result<u8> {
+    let runtime = settings::runtime()?;
+    let report = runtime.block_on(send(&args));
+    // Standard input may still be waited for by a thread that nothing can interrupt.
+    runtime.shutdown_background();
+    let report = report?;
+    if args.json {
+        let failed: Vec<_> = report
+            .failed
+            .iter()
+            .map(|(number, error)| json!({ "message": number + 1, "error": error.to_string() }))
+            .collect();
+        say::line(json!({ "queue": args.queue, "sent": report.sent, "failed": failed }));
+    } else {
+        say::line(format_args!("sent {} to {}", messages(report.sent), args.queue));
+    }
+    for (_, error) in &report.failed {
+        say::error(error);
+    }
+    Ok(report.failed.first().map_or(0, |(_, error)| match error.kind() {
+        // What SQS would never take is the caller's mistake.
+        Kind::Invalid => Kind::Usage.exit_code(),
+        kind => kind.exit_code(),
+    }))
+}
+
+fn messages(count: u64) -> String {
+    if count == 1 { "1 message".to_owned() } else { format!("{count} messages") }
+}
+
+async fn send(args: &Send) -> Result<SendReport> {
+    let (queue, aws) = target(args)?;
+    let connection = Aws::new().connect(&aws).await?;
+    let url = resolve(&connection.sqs, &queue).await?;
+    let mut sender = Sender::new(connection.sqs, url);
+    match args.body.as_deref() {
+        Some(body) if body != "-" => sender.push(Outgoing::text(body)).await?,
+        _ => send_lines(&mut sender).await?,
+    }
+    sender.finish().await
+}
+
+/// Lines leave in batches; a line that comes alone leaves soon after.
+async fn send_lines(sender: &mut Sender) -> Result<()> {
+    let mut lines = BufReader::new(tokio::io::stdin()).lines();
+    let mut flush_at: Option<Instant> = None;
+    loop {
+        let far = Instant::now() + Duration::from_hours(1);
+        let line = match timeout_at(flush_at.unwrap_or(far), lines.next_line()).await {
+            Ok(line) => line,
+            Err(_) => {
+                sender.flush().await?;
+                flush_at = None;
+                continue;
+            }
+        };
+        let line = line.map_err(|error| {
+            Error::new(Kind::Usage, "reading standard input").because(error)
+        })?;
+        let Some(line) = line else { return Ok(()) };
+        sender.push(Outgoing::text(line)).await?;
+        flush_at.get_or_insert_with(|| Instant::now() + LINGER);
+    }
+}
+
+/// Which queue, and how to reach it: from the settings where they name it.
+fn target(args: &Send) -> Result<(String, config::Aws)> {
+    if let Some(endpoint) = &args.local {
+        let aws = config::Aws {
+            endpoint_url: Some(endpoint.clone()),
+            sealed: true,
+            region: args.region.clone(),
+            ..config::Aws::default()
+        };
+        return Ok((args.queue.clone(), aws));
+    }
+    let named = args.config.as_deref().map(Config::load).transpose()?;
+    let known = named.and_then(|mut config| config.queues.remove(&args.queue));
+    let (queue, mut aws) = match known {
+        Some(known) => (known.queue, known.aws),
+        None => (args.queue.clone(), config::Aws::default()),
+    };
+    if args.region.is_some() {
+        aws.region.clone_from(&args.region);
+    }
+    if args.endpoint_url.is_some() {
+        aws.endpoint_url.clone_from(&args.endpoint_url);
+    }
+    Ok((queue, aws))
+}

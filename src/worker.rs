@@ -1,0 +1,266 @@
+//! Queues and spools together, under one supervisor: the one module that knows all the others.
+
+mod background;
+mod builder;
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::path::Path;
+
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use crate::aws::Aws;
+use crate::config::Config;
+use crate::error::{Error, Kind, Result};
+use crate::handler::Routes;
+use crate::queue::{self, Queue};
+use crate::shutdown::{ABORT_GRACE, Shutdown, systemd};
+use crate::spool::Spool;
+use crate::status::Status;
+use crate::supervisor::{End, Ended, Tasks};
+use crate::telemetry::health::Readiness;
+
+pub use background::Running;
+pub use builder::Builder;
+
+/// How long pipelines may take to end once aborted; after that they are cancelled.
+const ABORT_LIMIT: std::time::Duration = ABORT_GRACE.saturating_mul(2);
+
+/// Everything that one daemon does, ready to run.
+#[derive(Debug)]
+pub struct Worker {
+    config: Config,
+    routes: BTreeMap<String, Routes>,
+    aws: Aws,
+    once: bool,
+}
+
+/// What a worker did until it stopped.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Report {
+    /// What each queue did.
+    pub queues: BTreeMap<String, queue::Report>,
+    /// Running work had to be cut off because the time to drain was over, or somebody said so.
+    pub aborted: bool,
+}
+
+/// What a pipeline ended with.
+#[derive(Debug)]
+enum Ran {
+    Queue(String, Result<queue::Report>),
+    Spool(Result<()>),
+    Beside,
+}
+
+impl Worker {
+    /// A worker from a settings file, TOML or the INI of zc.s3uploadqueue; every handler comes
+    /// from it too.
+    ///
+    /// # Errors
+    /// [`Kind::Settings`], with every mistake of the file.
+    pub fn from_file(path: impl AsRef<Path>) -> Result<Self> {
+        Self::new(Config::load(path.as_ref())?)
+    }
+
+    /// A worker from settings; every handler comes from them.
+    ///
+    /// # Errors
+    /// [`Kind::Settings`] when a handler cannot be made of its settings.
+    pub fn new(config: Config) -> Result<Self> {
+        Builder::new(()).settings(config).build()
+    }
+
+    /// A worker whose messages go to Rust functions; `state` is what they share.
+    pub fn builder<S: Clone + Send + Sync + 'static>(state: S) -> Builder<S> {
+        Builder::new(state)
+    }
+
+    /// Ends by itself when the queues and spools are empty.
+    #[must_use]
+    pub const fn once(mut self) -> Self {
+        self.once = true;
+        self
+    }
+
+    /// All requests go through this; for tests in virtual time.
+    #[must_use]
+    pub fn with_aws(mut self, aws: Aws) -> Self {
+        self.aws = aws;
+        self
+    }
+
+    /// Runs in the background of this program, on threads of its own; for programs that are async
+    /// and for those that are not. Returns once every spool is locked.
+    ///
+    /// # Errors
+    /// [`Kind::Busy`] when another daemon uses one of the spools.
+    pub fn start(self) -> Result<Running> {
+        Running::start(self)
+    }
+
+    /// Runs until `stop` ends, then drains.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub async fn run_until(self, stop: impl Future<Output = ()> + Send + 'static) -> Result<Report> {
+        let shutdown = Shutdown::new();
+        let stopping = shutdown.clone();
+        let mut beside = Tasks::new();
+        beside.spawn("stop", async move {
+            stop.await;
+            stopping.drain();
+        });
+        self.run(shutdown).await
+    }
+
+    /// Runs until `shutdown` drains and everything has ended; aborts by itself when draining takes
+    /// longer than `drain_timeout`.
+    ///
+    /// What the world may mend (credentials, a missing queue or bucket, permissions) is tried
+    /// again for ever and is no error. Dropped midway, everything is cut off: messages stay hidden
+    /// until their leases end, files stay in their spools.
+    ///
+    /// # Errors
+    /// [`Kind::Busy`] when another daemon uses one of the spools or the status address, before
+    /// anything starts; [`Kind::Bug`] when a part of the worker panicked.
+    pub async fn run(self, shutdown: Shutdown) -> Result<Report> {
+        self.run_and_tell(shutdown, || {}).await
+    }
+
+    /// As [`run`](Self::run); tells when everything is started.
+    pub(crate) async fn run_and_tell(
+        self,
+        shutdown: Shutdown,
+        started: impl FnOnce(),
+    ) -> Result<Report> {
+        for note in &self.config.notes {
+            tracing::warn!(note, "settings");
+        }
+        let readiness = Readiness::new();
+        let mut tasks = Tasks::new();
+        let ended = CancellationToken::new();
+        let mut spools = Vec::new();
+        for (name, settings) in &self.config.spools {
+            spools.push((name.clone(), Spool::open(name, settings.clone()).await?));
+        }
+        if let Some(address) = self.config.listen {
+            let status = Status::bind(address, readiness.clone()).await?;
+            tracing::info!(address = %status.address()?, "serving /live, /ready and /metrics");
+            let ended = ended.clone();
+            tasks.spawn("status", async move {
+                status.serve(async move { ended.cancelled().await }).await;
+                Ran::Beside
+            });
+        }
+        if let Some(interval) = systemd::watchdog_interval() {
+            tasks.spawn("watchdog", feed_watchdog(interval, ended.clone()));
+        }
+        let beside = tasks.len();
+        for (name, spool) in spools {
+            let ready = readiness.wait_for(format!("spool/{name}"));
+            let (aws, shutdown, once) = (self.aws.clone(), shutdown.clone(), self.once);
+            tasks.spawn(format!("spool/{name}"), async move {
+                Ran::Spool(spool.run(aws, shutdown, ready, once).await)
+            });
+        }
+        for (name, routes) in self.routes {
+            let Some(settings) = self.config.queues.get(&name).cloned() else { continue };
+            let ready = readiness.wait_for(format!("queue/{name}"));
+            let (shutdown, once) = (shutdown.clone(), self.once);
+            let queue = Queue::new(&name, settings, routes, self.aws.clone());
+            tasks.spawn(format!("queue/{name}"), async move {
+                Ran::Queue(name, queue.run(shutdown, ready, once).await)
+            });
+        }
+        systemd::ready();
+        started();
+        let drain_timeout = self.config.drain_timeout;
+        let report = Supervision { tasks, beside, shutdown, drain_timeout }.wait().await;
+        ended.cancel();
+        report
+    }
+}
+
+async fn feed_watchdog(interval: std::time::Duration, ended: CancellationToken) -> Ran {
+    let mut turns = tokio::time::interval(interval);
+    loop {
+        tokio::select! {
+            _ = turns.tick() => systemd::alive(),
+            () = ended.cancelled() => return Ran::Beside,
+        }
+    }
+}
+
+/// Waits for every pipeline, and hurries them when the time to drain is over.
+struct Supervision {
+    tasks: Tasks<Ran>,
+    /// How many of the tasks are no pipelines and end last.
+    beside: usize,
+    shutdown: Shutdown,
+    drain_timeout: std::time::Duration,
+}
+
+impl Supervision {
+    async fn wait(mut self) -> Result<Report> {
+        let mut report = Report::default();
+        let mut failure: Option<Error> = None;
+        let mut abort_at: Option<Instant> = None;
+        let mut cancel_at: Option<Instant> = None;
+        while self.tasks.len() > self.beside {
+            let alarm = cancel_at.or(abort_at);
+            tokio::select! {
+                Some(ended) = self.tasks.next() => {
+                    if let Err(error) = self.ended(ended, &mut report) {
+                        tracing::error!(%error, "a part of the worker failed, everything stops");
+                        self.shutdown.drain();
+                        failure.get_or_insert(error);
+                    }
+                }
+                () = self.shutdown.draining(), if abort_at.is_none() => {
+                    systemd::stopping();
+                    abort_at = Some(Instant::now() + self.drain_timeout);
+                }
+                () = self.shutdown.aborting(), if cancel_at.is_none() => {
+                    report.aborted = true;
+                    cancel_at = Some(Instant::now() + ABORT_LIMIT);
+                }
+                () = sleep_until(alarm.unwrap_or_else(Instant::now)), if alarm.is_some() => {
+                    self.hurry(cancel_at.is_some());
+                }
+            }
+        }
+        match failure {
+            Some(error) => Err(error),
+            None => Ok(report),
+        }
+    }
+
+    fn hurry(&mut self, aborted: bool) {
+        if aborted {
+            tracing::error!("parts of the worker did not end in time and are cut off");
+            self.tasks.cancel_all();
+        } else {
+            tracing::warn!("the time to drain is over, running work is cut off and given back");
+            self.shutdown.abort();
+        }
+    }
+
+    fn ended(&mut self, ended: Ended<Ran>, report: &mut Report) -> Result<()> {
+        match ended.end {
+            End::Returned(Ran::Queue(name, result)) => {
+                report.queues.insert(name, result?);
+                Ok(())
+            }
+            End::Returned(Ran::Spool(result)) => result,
+            End::Returned(Ran::Beside) => {
+                self.beside = self.beside.saturating_sub(1);
+                Ok(())
+            }
+            End::Cancelled => Ok(()),
+            End::Panicked(text) => {
+                Err(Error::new(Kind::Bug, format!("{} panicked", ended.name)).because(text))
+            }
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Which handler gets which messages: those of the settings and those of the program together. A
+//! name that the settings do not know, or two handlers for the same messages, is an error here.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::Worker;
+use crate::aws::Aws;
+use crate::config::{Config, Handlers};
+use crate::error::{Error, Kind, Result};
+use crate::handler::{BoxHandler, Handler, Routes};
+use crate::handlers;
+
+/// Collects settings and handlers; see [`Worker::builder`].
+#[derive(Debug)]
+pub struct Builder<S> {
+    state: S,
+    config: Option<Result<Config>>,
+    registered: Vec<Registered>,
+}
+
+#[derive(Debug)]
+struct Registered {
+    queue: String,
+    /// Nothing for the default handler of the queue.
+    event: Option<String>,
+    handler: BoxHandler,
+}
+
+impl<S: Clone + Send + Sync + 'static> Builder<S> {
+    pub(super) const fn new(state: S) -> Self {
+        Self { state, config: None, registered: Vec::new() }
+    }
+
+    /// Reads the settings from a file; its mistakes are told by [`build`](Self::build).
+    #[must_use]
+    pub fn config(mut self, path: impl AsRef<Path>) -> Self {
+        let config = Config::load_with(path.as_ref(), Handlers::InCode);
+        self.config = Some(config.map_err(Error::from));
+        self
+    }
+
+    /// Takes settings that are there already.
+    #[must_use]
+    pub fn settings(mut self, config: Config) -> Self {
+        self.config = Some(Ok(config));
+        self
+    }
+
+    /// Handles every message of `[queue.NAME]` that no event route takes.
+    #[must_use]
+    pub fn queue<H, Args>(self, queue: &str, handler: H) -> Self
+    where
+        H: Handler<S, Args>,
+        Args: 'static,
+    {
+        self.register(queue, None, handler)
+    }
+
+    /// Handles the messages of `[queue.NAME]` with this event: its exact name, or a prefix written
+    /// `Order*`.
+    #[must_use]
+    pub fn event<H, Args>(self, queue: &str, event: &str, handler: H) -> Self
+    where
+        H: Handler<S, Args>,
+        Args: 'static,
+    {
+        self.register(queue, Some(event.to_owned()), handler)
+    }
+
+    fn register<H, Args>(mut self, queue: &str, event: Option<String>, handler: H) -> Self
+    where
+        H: Handler<S, Args>,
+        Args: 'static,
+    {
+        let name = match &event {
+            Some(event) => format!("{queue}/{event}"),
+            None => queue.to_owned(),
+        };
+        let handler = BoxHandler::of(name, handler, self.state.clone());
+        self.registered.push(Registered { queue: queue.to_owned(), event, handler });
+        self
+    }
+
+    /// The worker, with every queue's handlers in place.
+    ///
+    /// # Errors
+    /// [`Kind::Settings`]: mistakes of the settings file; a queue that the settings do not name; two
+    /// handlers for the same messages; a queue without any.
+    pub fn build(self) -> Result<Worker> {
+        let config = self.config.unwrap_or_else(|| {
+            Err(Error::new(Kind::Settings, "the worker has no settings")
+                .hint("give the builder a file with config(), or settings()"))
+        })?;
+        let mut routes = BTreeMap::new();
+        for (name, queue) in &config.queues {
+            let mut own = Routes::new();
+            if let Some(handler) = &queue.handler {
+                own.set_default(handlers::build(handler, &format!("queue.{name}.handler"))?)?;
+            }
+            for (event, handler) in &queue.routes {
+                let place = format!("queue.{name}.route.{event:?}.handler");
+                own.add(event, handlers::build(handler, &place)?)?;
+            }
+            routes.insert(name.clone(), own);
+        }
+        for Registered { queue, event, handler } in self.registered {
+            let Some(own) = routes.get_mut(&queue) else {
+                let known: Vec<&str> = config.queues.keys().map(String::as_str).collect();
+                let what = format!("a handler for queue {queue}, which the settings do not name");
+                let hint = format!("the settings name: {}", known.join(", "));
+                return Err(Error::new(Kind::Settings, what).hint(hint));
+            };
+            match event {
+                Some(event) => own.add(&event, handler)?,
+                None => own.set_default(handler)?,
+            }
+        }
+        if let Some((name, _)) = routes.iter().find(|(_, own)| own.is_empty()) {
+            return Err(Error::new(Kind::Settings, format!("queue {name} has no handler"))
+                .hint("write [queue.NAME.handler.exec], or register a function for it"));
+        }
+        Ok(Worker { config, routes, aws: Aws::new(), once: false })
+    }
+}
