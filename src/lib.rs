@@ -24,3 +24,5 @@ pub mod supervisor;
 pub mod aws;
 // messages
 pub mod handler;
+// pipelines
+pub mod handlers;
