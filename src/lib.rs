@@ -37,3 +37,4 @@ pub mod worker;
 // beside
 #[cfg(feature = "local")]
 pub mod local;
+pub mod handlers;

@@ -1,0 +1,175 @@
+//! The built-in kinds of handler: `[queue.NAME.handler.KIND]` becomes a [`BoxHandler`].
+//!
+//! They know messages and leases, and nothing of queues and spools.
+
+mod exec;
+mod http;
+mod print;
+
+use std::fmt::Write as _;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
+
+use crate::config;
+use crate::error::Result;
+use crate::handler::BoxHandler;
+
+/// A handler from its settings; `name` is how logs call it.
+///
+/// Starts nothing and connects to nothing: a program or an endpoint that is not there shows when
+/// the first message comes, as [`Unavailable`](crate::outcome::Unavailable).
+///
+/// # Errors
+/// Settings that no handler can be made of: an empty command, a URL that is none.
+pub fn build(settings: &config::Handler, name: &str) -> Result<BoxHandler> {
+    match settings {
+        config::Handler::Exec(settings) => exec::build(settings, name),
+        config::Handler::Http(settings) => http::build(settings, name),
+        config::Handler::Print => Ok(print::build(name)),
+    }
+}
+
+/// Text that somebody else wrote, on one line and harmless to a terminal: control characters are
+/// written as in Rust (`\n`, `\u{1b}`).
+fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() || matches!(character, '\u{2028}' | '\u{2029}') {
+            line.extend(character.escape_default());
+        } else {
+            line.push(character);
+        }
+    }
+    line
+}
+
+/// ISO 8601 in UTC, with milliseconds where there are any: `2012-06-14T09:30:00.25Z`.
+fn iso_8601(time: SystemTime) -> Option<String> {
+    let millis = time.duration_since(UNIX_EPOCH).ok()?.as_millis();
+    DateTime::from_millis(i64::try_from(millis).ok()?).fmt(Format::DateTime).ok()
+}
+
+/// The names of what could not be handed on, in one bounded text: `a,b,c`.
+fn list_of(names: &[String]) -> String {
+    const MOST: usize = 4096;
+    let mut list = String::new();
+    for name in names {
+        if list.len() + name.len() >= MOST {
+            list.push_str(",...");
+            break;
+        }
+        let comma = if list.is_empty() { "" } else { "," };
+        // Writing to a String cannot fail.
+        let _written = write!(list, "{comma}{}", as_word(name));
+    }
+    list
+}
+
+/// A name with everything that SQS allows in names of attributes, and `_` for the rest.
+fn as_word(name: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    name.chars().map(|c| if plain(c) { c } else { '_' }).collect()
+}
+
+#[cfg(test)]
+mod samples {
+    //! A message with one of everything, for the tests of all kinds.
+
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use bytes::Bytes;
+    use tokio::time::Instant;
+
+    use crate::handler::{Delivery, LeaseKeeper};
+    use crate::message::{Attribute, Message};
+
+    pub(super) fn message(body: &str) -> Message {
+        let system = [
+            ("ApproximateReceiveCount", "3"),
+            ("SentTimestamp", "1339666200250"),
+            ("ApproximateFirstReceiveTimestamp", "1339666205000"),
+            ("SenderId", "AIDAEXAMPLE"),
+            ("MessageGroupId", "group-7"),
+            ("MessageDeduplicationId", "dedup-7"),
+            ("SequenceNumber", "18870000000000000001"),
+        ];
+        let attributes = [
+            ("tint", Attribute::String("red".to_owned())),
+            ("size.cm", Attribute::Number("12.5".to_owned())),
+            ("raw", Attribute::Binary(Bytes::from_static(b"\x00\x01\xff"))),
+        ];
+        Message {
+            id: "5fea7756-0ea4-451a-a703-a558b933e274".to_owned(),
+            queue: "orders".to_owned(),
+            body: body.to_owned(),
+            attributes: attributes.map(|(name, value)| (name.to_owned(), value)).into(),
+            system_attributes: BTreeMap::from(
+                system.map(|(name, value)| (name.to_owned(), value.to_owned())),
+            ),
+            event: Some("OrderPlaced.shop".to_owned()),
+        }
+    }
+
+    pub(super) fn delivery(message: Message) -> (Delivery, LeaseKeeper) {
+        let keeper = LeaseKeeper::new(Instant::now() + Duration::from_mins(10));
+        (Delivery { message: Arc::new(message), lease: keeper.lease() }, keeper)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io;
+    use std::sync::{Arc, Mutex};
+    use std::time::Duration;
+
+    /// What is logged at this level while the future runs, as text.
+    pub(super) fn logged(level: &str, work: impl Future<Output = ()>) -> String {
+        #[derive(Clone, Default)]
+        struct Log(Arc<Mutex<Vec<u8>>>);
+        impl io::Write for Log {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                self.0.lock().unwrap().extend_from_slice(bytes);
+                Ok(bytes.len())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let log = Log::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_ansi(false)
+            .with_max_level(level.parse::<tracing::Level>().unwrap())
+            .with_writer(move || writer.clone())
+            .finish();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        tracing::subscriber::with_default(subscriber, || runtime.block_on(work));
+        let bytes = log.0.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn foreign_text_stays_on_its_line() {
+        assert_eq!(one_line("a\r\nb\t\u{1b}[31m\u{2028}é\\"), r"a\r\nb\t\u{1b}[31m\u{2028}é\");
+    }
+
+    #[test]
+    fn times_are_utc() {
+        let time = UNIX_EPOCH + Duration::from_millis(1_339_666_200_250);
+        assert_eq!(iso_8601(time).unwrap(), "2012-06-14T09:30:00.25Z");
+        assert_eq!(iso_8601(UNIX_EPOCH).unwrap(), "1970-01-01T00:00:00Z");
+    }
+
+    #[test]
+    fn a_list_of_names_is_bounded_and_plain() {
+        assert_eq!(list_of(&["a".to_owned(), "b\r\nc,d".to_owned()]), "a,b__c_d");
+        let many: Vec<String> = (0..1000).map(|n| format!("attribute-{n}")).collect();
+        let list = list_of(&many);
+        assert!(list.len() <= 4100 && list.ends_with(",..."));
+    }
+}

@@ -1,0 +1,215 @@
+//! What a command is given to read: the body as its standard input, and all metadata as JSON in
+//! the file named by `LONGSHORE_MESSAGE`.
+//!
+//! The body is an anonymous file, sealed. The metadata is a file of mode 0600 in `$TMPDIR` (else
+//! `/tmp`; `/dev/shm` where that is full or read-only) and not an inherited descriptor, since
+//! Python, sudo and others close those. It is removed when the run ends.
+//!
+//! ```json
+//! {"message_id": "…", "queue": "orders", "event": "OrderPlaced.shop", "receive_count": 1,
+//!  "sent_at": "2012-06-14T09:30:00.25Z", "first_received_at": "…", "group": "…",
+//!  "deduplication_id": "…", "sequence_number": "…", "sender_id": "…", "body_bytes": 42,
+//!  "attributes": {"tint": {"type": "String", "value": "red"},
+//!                 "size": {"type": "Number", "value": "12.5"},
+//!                 "raw": {"type": "Binary", "base64": "AAH/"}},
+//!  "system_attributes": {"SentTimestamp": "1339666200250"}}
+//! ```
+//! What SQS did not say is `null`.
+
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Seek, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+use rustix::io::Errno;
+use serde::Serialize;
+
+use crate::handlers::iso_8601;
+use crate::message::{Attribute, Message};
+
+/// Where the file goes when the directory for temporary files does not take it.
+const FALLBACK: &str = "/dev/shm";
+
+/// An anonymous file that holds these bytes, at its beginning, and can never be changed.
+pub(super) fn anonymous(bytes: &[u8]) -> io::Result<File> {
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    let descriptor = match memfd_create("longshore-body", flags | MemfdFlags::NOEXEC_SEAL) {
+        // Linux before 6.3 does not know that seal; some hosts insist on it.
+        Err(Errno::INVAL) => memfd_create("longshore-body", flags)?,
+        created => created?,
+    };
+    let mut file = File::from(descriptor);
+    file.write_all(bytes)?;
+    file.rewind()?;
+    fcntl_add_seals(
+        &file,
+        SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL,
+    )?;
+    Ok(file)
+}
+
+/// The file named by `LONGSHORE_MESSAGE`; removed when this is dropped.
+#[derive(Debug)]
+pub(super) struct MessageFile(PathBuf);
+
+impl MessageFile {
+    /// Writes it anew under a name that nobody can guess.
+    pub(super) fn write(message: &Message) -> io::Result<Self> {
+        let json = serde_json::to_vec(&Metadata::of(message)).map_err(io::Error::other)?;
+        Self::write_in(&std::env::temp_dir(), &json)
+            .or_else(|error| Self::write_in(Path::new(FALLBACK), &json).map_err(|_| error))
+    }
+
+    fn write_in(directory: &Path, json: &[u8]) -> io::Result<Self> {
+        let name = format!("longshore-{:016x}{:016x}.json", fastrand::u64(..), fastrand::u64(..));
+        let path = directory.join(name);
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+        let written = Self(path);
+        file.write_all(json)?;
+        Ok(written)
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for MessageFile {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_file(&self.0)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            tracing::warn!(file = %self.0.display(), %error, "cannot remove a temporary file");
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Metadata<'a> {
+    message_id: &'a str,
+    queue: &'a str,
+    event: Option<&'a str>,
+    receive_count: u32,
+    sent_at: Option<String>,
+    first_received_at: Option<String>,
+    group: Option<&'a str>,
+    deduplication_id: Option<&'a str>,
+    sequence_number: Option<&'a str>,
+    sender_id: Option<&'a str>,
+    body_bytes: usize,
+    attributes: BTreeMap<&'a str, Typed<'a>>,
+    system_attributes: &'a BTreeMap<String, String>,
+}
+
+#[derive(Serialize)]
+struct Typed<'a> {
+    r#type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    base64: Option<String>,
+}
+
+impl<'a> Metadata<'a> {
+    fn of(message: &'a Message) -> Self {
+        let system = |name: &str| message.system_attributes.get(name).map(String::as_str);
+        Self {
+            message_id: &message.id,
+            queue: &message.queue,
+            event: message.event.as_deref(),
+            receive_count: message.receive_count(),
+            sent_at: message.sent_at().and_then(iso_8601),
+            first_received_at: message.first_received_at().and_then(iso_8601),
+            group: message.group(),
+            deduplication_id: system("MessageDeduplicationId"),
+            sequence_number: system("SequenceNumber"),
+            sender_id: system("SenderId"),
+            body_bytes: message.body.len(),
+            attributes: message
+                .attributes
+                .iter()
+                .map(|(name, attribute)| (name.as_str(), Typed::of(attribute)))
+                .collect(),
+            system_attributes: &message.system_attributes,
+        }
+    }
+}
+
+impl<'a> Typed<'a> {
+    fn of(attribute: &'a Attribute) -> Self {
+        let base64 = match attribute {
+            Attribute::Binary(bytes) => Some(STANDARD.encode(bytes)),
+            Attribute::String(_) | Attribute::Number(_) => None,
+        };
+        Self { r#type: attribute.data_type(), value: attribute.as_text(), base64 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Read;
+    use std::os::unix::fs::PermissionsExt;
+
+    use crate::handlers::samples;
+
+    #[test]
+    fn an_anonymous_file_is_whole_and_sealed() {
+        let body = "x".repeat(1 << 20);
+        let mut file = anonymous(body.as_bytes()).unwrap();
+        let mut read = String::new();
+        file.read_to_string(&mut read).unwrap();
+        assert_eq!(read, body);
+        assert_eq!(file.write(b"more").unwrap_err().kind(), io::ErrorKind::PermissionDenied);
+        assert!(file.set_len(0).is_err());
+    }
+
+    #[test]
+    fn the_metadata_are_complete_private_and_gone_afterwards() {
+        let file = MessageFile::write(&samples::message("hello")).unwrap();
+        let path = file.path().to_owned();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        let json: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        let wanted = serde_json::json!({
+            "message_id": "5fea7756-0ea4-451a-a703-a558b933e274",
+            "queue": "orders",
+            "event": "OrderPlaced.shop",
+            "receive_count": 3,
+            "sent_at": "2012-06-14T09:30:00.25Z",
+            "first_received_at": "2012-06-14T09:30:05Z",
+            "group": "group-7",
+            "deduplication_id": "dedup-7",
+            "sequence_number": "18870000000000000001",
+            "sender_id": "AIDAEXAMPLE",
+            "body_bytes": 5,
+            "attributes": {
+                "tint": {"type": "String", "value": "red"},
+                "size.cm": {"type": "Number", "value": "12.5"},
+                "raw": {"type": "Binary", "base64": "AAH/"},
+            },
+            "system_attributes": {
+                "ApproximateReceiveCount": "3",
+                "SentTimestamp": "1339666200250",
+                "ApproximateFirstReceiveTimestamp": "1339666205000",
+                "SenderId": "AIDAEXAMPLE",
+                "MessageGroupId": "group-7",
+                "MessageDeduplicationId": "dedup-7",
+                "SequenceNumber": "18870000000000000001",
+            },
+        });
+        assert_eq!(json, wanted);
+        drop(file);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_directory_that_takes_no_file_is_an_error() {
+        let missing = Path::new("/proc/no-such-directory");
+        assert!(MessageFile::write_in(missing, b"{}").is_err());
+    }
+}
