@@ -4,18 +4,17 @@
 //! are known by their whole ARN, which carries the region of the request that created them.
 
 mod filter;
+mod input;
 mod publish;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde_json::Value;
-
+use self::input::Input;
 use super::ACCOUNT;
 use super::clock::Clock;
 use super::digest;
 use super::fault::Fault;
-use super::form;
 use super::guarded::Guarded;
 use super::sqs::{Caller, Sqs};
 use super::xml;
@@ -56,32 +55,6 @@ impl Subscription {
     }
 }
 
-/// The form of a request as a tree, with the look-ups that SNS needs.
-#[derive(Debug)]
-struct Input(Value);
-
-impl Input {
-    fn text(&self, name: &str) -> Option<&str> {
-        self.0.get(name)?.as_str()
-    }
-
-    fn needed(&self, name: &str) -> Result<&str, Fault> {
-        self.text(name)
-            .ok_or_else(|| Fault::new("InvalidParameter", format!("Invalid parameter: {name}")))
-    }
-
-    /// A map in the protocol's form `NAME.entry.1.key`, `NAME.entry.1.value`.
-    fn pairs(&self, name: &str) -> Vec<(&str, &str)> {
-        let entries = self.0.get(name).and_then(|map| map.get("entry"));
-        entries
-            .map(form::numbered)
-            .unwrap_or_default()
-            .into_iter()
-            .filter_map(|entry| Some((entry.get("key")?.as_str()?, entry.get("value")?.as_str()?)))
-            .collect()
-    }
-}
-
 fn no_such_topic() -> Fault {
     Fault::new("NotFound", "Topic does not exist")
 }
@@ -119,7 +92,7 @@ impl Sns {
         action: &str,
         fields: &[(String, String)],
     ) -> Result<String, Fault> {
-        let input = Input(form::tree(fields));
+        let input = Input::of(fields);
         match action {
             "Publish" => self.publish(caller, &input),
             "PublishBatch" => self.publish_batch(caller, &input),

@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Input, Sns, Subscription, filter, members, no_such_topic, one};
+use super::input::Input;
+use super::{Sns, Subscription, filter, members, no_such_topic, one};
 use crate::local::digest;
 use crate::local::fault::Fault;
 use crate::local::form;

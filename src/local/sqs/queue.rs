@@ -14,20 +14,17 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::depot::Depot;
-use super::message::{Draft, Message, Phase, Selection, sequence_number};
+use super::message::{Message, Phase, Selection};
+use super::receipt::{Receipt, handle};
 use super::settings::{Redrive, Settings};
 use crate::local::ACCOUNT;
 use crate::local::clock::Clock;
-use crate::local::digest;
 use crate::local::fault::Fault;
 use crate::local::guarded::Guarded;
 
-/// No more messages than this stand in one queue, so that memory has a bound.
-const MOST_MESSAGES: usize = 1_000_000;
 /// AWS's own limit of leased messages.
 const MOST_IN_FLIGHT: usize = 120_000;
 const LONGEST_LEASE: Duration = Duration::from_hours(12);
-const DEDUPLICATION_WINDOW: Duration = Duration::from_mins(5);
 const PURGE_PAUSE: Duration = Duration::from_mins(1);
 
 #[derive(Debug)]
@@ -35,20 +32,20 @@ pub(super) struct Queue {
     pub(super) name: String,
     pub(super) arn: String,
     pub(super) created: u64,
-    clock: Clock,
-    next_sequence: AtomicU64,
-    state: Guarded<State>,
-    changed: Notify,
+    pub(super) clock: Clock,
+    pub(super) next_sequence: AtomicU64,
+    pub(super) state: Guarded<State>,
+    pub(super) changed: Notify,
     pub(super) deleted: CancellationToken,
 }
 
 #[derive(Debug)]
-struct State {
-    settings: Settings,
+pub(super) struct State {
+    pub(super) settings: Settings,
     tags: BTreeMap<String, String>,
     modified: u64,
     purged: Option<Instant>,
-    depot: Depot,
+    pub(super) depot: Depot,
 }
 
 /// What a receive asks for.
@@ -65,13 +62,6 @@ struct Look {
     taken: Vec<Value>,
     dead: Vec<Message>,
     next_change: Option<Instant>,
-}
-
-/// What a send answers.
-#[derive(Debug)]
-pub(super) struct Sent {
-    pub(super) id: String,
-    pub(super) sequence: Option<String>,
 }
 
 impl Queue {
@@ -130,62 +120,6 @@ impl Queue {
             all.insert(name.to_owned(), value);
         }
         all
-    }
-
-    pub(super) fn send(&self, mut draft: Draft) -> Result<Sent, Fault> {
-        let mut state = self.state.lock();
-        let settings = &state.settings;
-        draft.check(settings.number("MaximumMessageSize"))?;
-        let fifo = settings.is_fifo();
-        let scope = if fifo { Some(deduplicate(settings, &mut draft)?) } else { None };
-        if !fifo && draft.deduplication.is_some() {
-            return Err(Fault::parameter(
-                "The request includes MessageDeduplicationId, which is not valid for this queue \
-                 type.",
-            ));
-        }
-        let delay = draft.delay.unwrap_or_else(|| settings.number("DelaySeconds"));
-        if delay > 900 || (fifo && draft.delay.is_some_and(|delay| delay > 0)) {
-            return Err(Fault::parameter(format!(
-                "Value {delay} for parameter DelaySeconds is invalid. Reason: DelaySeconds must \
-                 be >= 0 and <= 900, and a FIFO queue takes it for the whole queue only."
-            )));
-        }
-        let retention = settings.number("MessageRetentionPeriod").saturating_mul(1_000);
-        let now = Instant::now();
-        if let Some(scope) = &scope
-            && let Some(sent) = state.depot.duplicate(scope, now)
-        {
-            return Ok(Sent { id: sent.0, sequence: Some(sequence_number(sent.1)) });
-        }
-        if state.depot.len() >= MOST_MESSAGES {
-            return Err(Fault::new(
-                "OverLimit",
-                format!("the embedded SQS keeps at most {MOST_MESSAGES} messages in a queue"),
-            ));
-        }
-        let sequence = self.next_sequence.fetch_add(1, Ordering::Relaxed);
-        let id = digest::uuid();
-        if let Some(scope) = scope {
-            state.depot.remember(scope, now + DEDUPLICATION_WINDOW, (id.clone(), sequence));
-        }
-        let sent = self.clock.millis();
-        let delay = Duration::from_secs(delay);
-        state.depot.put(Message {
-            id: id.clone(),
-            sequence,
-            place: 0,
-            draft,
-            sent,
-            expires: sent.saturating_add(retention),
-            first_received: None,
-            receives: 0,
-            dead_letter_source: None,
-            phase: if delay.is_zero() { Phase::Ready } else { Phase::Delayed(now + delay) },
-        });
-        drop(state);
-        self.changed.notify_waiters();
-        Ok(Sent { id, sequence: fifo.then(|| sequence_number(sequence)) })
     }
 
     /// Takes a message that another queue gave up.
@@ -362,52 +296,5 @@ impl Queue {
                 format!("The input receipt handle \"{text}\" is not a valid receipt handle."),
             )
         })
-    }
-}
-
-/// Fills in the message's deduplication id and gives the scope in which it must be new.
-fn deduplicate(settings: &Settings, draft: &mut Draft) -> Result<String, Fault> {
-    let Some(group) = draft.group.clone().filter(|group| !group.is_empty()) else {
-        return Err(Fault::missing("MessageGroupId"));
-    };
-    let id = match &draft.deduplication {
-        Some(id) => id.clone(),
-        None if settings.deduplicates_by_content() => digest::sha256_hex(draft.body.as_bytes()),
-        None => {
-            return Err(Fault::parameter(
-                "The queue should either have ContentBasedDeduplication enabled or \
-                 MessageDeduplicationId provided explicitly",
-            ));
-        }
-    };
-    draft.deduplication = Some(id.clone());
-    Ok(if settings.deduplicates_by_group() { format!("{group}\n{id}") } else { id })
-}
-
-/// What a receipt handle says: which message, and which of its receives.
-struct Receipt {
-    text: String,
-    queue: String,
-    sequence: u64,
-    receives: u32,
-}
-
-fn handle(queue: &str, message: &Message) -> String {
-    use base64::Engine as _;
-    let plain = format!("{queue} {} {} {}", message.sequence, message.receives, message.id);
-    base64::engine::general_purpose::STANDARD.encode(plain)
-}
-
-impl Receipt {
-    fn read(text: &str) -> Option<Self> {
-        use base64::Engine as _;
-        let plain = base64::engine::general_purpose::STANDARD.decode(text).ok()?;
-        let plain = String::from_utf8(plain).ok()?;
-        let mut parts = plain.split(' ');
-        let queue = parts.next()?.to_owned();
-        let sequence = parts.next()?.parse().ok()?;
-        let receives = parts.next()?.parse().ok()?;
-        parts.next()?;
-        Some(Self { text: text.to_owned(), queue, sequence, receives })
     }
 }

@@ -195,6 +195,29 @@ async fn parts_are_listed_proved_and_joined() {
 }
 
 #[tokio::test]
+async fn objects_are_copied_whole_and_in_parts() {
+    let (s3, _directory, _local) = bucket().await;
+    let put = s3.put_object().bucket("reports").key("from +é").metadata("token", "t");
+    put.body(ByteStream::from_static(b"123456789")).send().await.unwrap();
+    let source = "reports/from%20%2B%C3%A9";
+    let copy = s3.copy_object().bucket("reports").key("to").copy_source(source);
+    copy.send().await.unwrap();
+    let head = s3.head_object().bucket("reports").key("to").send().await.unwrap();
+    assert_eq!(head.metadata().unwrap()["token"], "t");
+    assert_eq!(get(&s3, "to").await, b"123456789");
+    let begun = s3.create_multipart_upload().bucket("reports").key("part").send().await.unwrap();
+    let id = begun.upload_id.unwrap();
+    let part = s3.upload_part_copy().bucket("reports").key("part").upload_id(&id).part_number(1);
+    let part = part.copy_source(source).copy_source_range("bytes=2-4").send().await.unwrap();
+    let e_tag = part.copy_part_result.unwrap().e_tag;
+    let part = CompletedPart::builder().part_number(1).set_e_tag(e_tag).build();
+    let whole = CompletedMultipartUpload::builder().parts(part).build();
+    let done = s3.complete_multipart_upload().bucket("reports").key("part").upload_id(&id);
+    done.multipart_upload(whole).send().await.unwrap();
+    assert_eq!(get(&s3, "part").await, b"345");
+}
+
+#[tokio::test]
 async fn an_aborted_upload_is_gone() {
     let (s3, directory, _local) = bucket().await;
     let begun = s3.create_multipart_upload().bucket("reports").key("big").send().await.unwrap();
