@@ -2,7 +2,10 @@
 
 use hyper::{HeaderMap, Method, Request, Uri, body::Bytes};
 use std::{
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Instant,
 };
 
@@ -88,17 +91,25 @@ impl Exchange {
 
 /// All exchanges of one server.
 #[derive(Clone, Default)]
-pub(crate) struct Record(Arc<Mutex<Vec<Exchange>>>);
+pub(crate) struct Record {
+    exchanges: Arc<Mutex<Vec<Exchange>>>,
+    closing: Arc<AtomicBool>,
+}
 
 impl Record {
     /// Everything so far.
     pub(crate) fn all(&self) -> Vec<Exchange> {
-        self.0.lock().unwrap().clone()
+        self.exchanges.lock().unwrap().clone()
+    }
+
+    /// Whether connections that end from now on are closed by us, not given up by their client.
+    pub(crate) fn closing(&self, closing: bool) {
+        self.closing.store(closing, Ordering::SeqCst);
     }
 
     /// Notes the head of a request; the returned place notes the rest.
     pub(crate) fn open<B>(&self, request: &Request<B>) -> Place {
-        let mut all = self.0.lock().unwrap();
+        let mut all = self.exchanges.lock().unwrap();
         all.push(Exchange {
             at: Instant::now(),
             method: request.method().clone(),
@@ -111,7 +122,8 @@ impl Record {
     }
 }
 
-/// One request's line in the record. Dropped without `end`, the client has gone away.
+/// One request's line in the record. Dropped without `end`, the client has gone away, or we are
+/// closing.
 pub(crate) struct Place {
     record: Record,
     number: usize,
@@ -121,7 +133,7 @@ pub(crate) struct Place {
 impl Place {
     /// Notes the body and returns the whole request.
     pub(crate) fn body(&self, body: Bytes) -> Exchange {
-        let mut all = self.record.0.lock().unwrap();
+        let mut all = self.record.exchanges.lock().unwrap();
         all[self.number].body = body;
         all[self.number].clone()
     }
@@ -129,14 +141,16 @@ impl Place {
     /// Notes how it ended.
     pub(crate) fn end(mut self, end: End) {
         self.ended = true;
-        self.record.0.lock().unwrap()[self.number].end = end;
+        self.record.exchanges.lock().unwrap()[self.number].end = end;
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         if !self.ended {
-            self.record.0.lock().unwrap()[self.number].end = End::Abandoned;
+            let ours = self.record.closing.load(Ordering::SeqCst);
+            let end = if ours { End::Cut } else { End::Abandoned };
+            self.record.exchanges.lock().unwrap()[self.number].end = end;
         }
     }
 }

@@ -113,11 +113,13 @@ impl Proxy {
 
     /// Refuses connections and closes those there are, until `up`.
     pub(crate) fn down(&self) {
+        self.record.closing(true);
         self.server.down();
     }
 
     /// Takes connections again.
     pub(crate) fn up(&self) {
+        self.record.closing(false);
         self.server.up();
     }
 }

@@ -111,6 +111,21 @@ fn a_client_that_goes_away_before_its_reply_is_seen() {
 }
 
 #[tokio::test]
+async fn what_down_closes_is_cut_and_not_abandoned() {
+    let (_upstream, proxy, client) = stand();
+    let gate = Gate::closed();
+    proxy.on(1, |_| true, Fault::Hold(gate.clone()));
+    let held = tokio::spawn(async move { put(&client, "k", "x").await });
+    while gate.arrived() == 0 {
+        tokio::task::yield_now().await;
+    }
+    proxy.down();
+    held.await.unwrap().unwrap_err();
+    eventually("the end is noted", PATIENCE, || proxy.requests()[0].end != End::Open);
+    assert_eq!(proxy.requests()[0].end, End::Cut);
+}
+
+#[tokio::test]
 async fn down_refuses_and_up_takes_again() {
     let (upstream, proxy, client) = stand();
     put(&client, "k", "1").await.unwrap();
