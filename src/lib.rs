@@ -22,7 +22,9 @@ pub mod telemetry;
 pub mod shutdown;
 pub mod supervisor;
 // ground
+mod sys;
 pub mod aws;
+pub mod flow;
 pub mod drop;
 // toolkit
 pub mod toolkit;
@@ -30,6 +32,7 @@ pub mod toolkit;
 pub mod handler;
 // pipelines
 pub mod queue;
+pub mod spool;
 pub mod handlers;
 // together
 pub mod status;
@@ -37,4 +40,3 @@ pub mod worker;
 // beside
 #[cfg(feature = "local")]
 pub mod local;
-pub mod handlers;

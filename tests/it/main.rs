@@ -16,4 +16,5 @@ mod support;
 
 mod house;
 mod outside;
+mod queue_time;
 mod support_works;

@@ -14,7 +14,7 @@ use crate::{say, settings};
 const PORT: u16 = 4566;
 /// The embedded AWS takes any credentials, but the aws CLI wants to have some.
 const CREDENTIALS: &str =
-    "export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_REGION=us-east-1";
+    "export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_DEFAULT_REGION=us-east-1";
 
 pub(crate) async fn start(directory: &Path) -> Result<Local> {
     let directory = directory.to_owned();
@@ -22,7 +22,7 @@ pub(crate) async fn start(directory: &Path) -> Result<Local> {
 }
 
 pub(crate) fn run(log: &LogArgs, args: &args::Local) -> Result<u8> {
-    let _guard = settings::start_log(log, &mut Config::trial())?;
+    settings::start_log(log, &mut Config::trial())?;
     settings::runtime()?.block_on(async {
         let aws = start(&args.directory).await?;
         let endpoint = aws.endpoint();

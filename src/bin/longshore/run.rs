@@ -21,8 +21,8 @@ pub(crate) fn run(log: &LogArgs, args: Run) -> Result<u8> {
         (Some(_), None) => Config::trial(),
         (_, named) => settings::load(named.as_deref())?,
     };
-    let guard = settings::start_log(log, &mut config)?;
-    let code = settings::runtime()?.block_on(async {
+    settings::start_log(log, &mut config)?;
+    settings::runtime()?.block_on(async {
         let shutdown = Shutdown::new();
         let mut beside = Tasks::new();
         beside.spawn("signals", Stop::install()?.forward(shutdown.clone()));
@@ -30,9 +30,7 @@ pub(crate) fn run(log: &LogArgs, args: Run) -> Result<u8> {
             Some(directory) => run_locally(config, directory, &args, shutdown).await,
             None => run_worker(Worker::new(config)?, args.once, shutdown).await,
         }
-    });
-    drop(guard);
-    code
+    })
 }
 
 async fn run_worker(worker: Worker, once: bool, shutdown: Shutdown) -> Result<u8> {

@@ -15,11 +15,11 @@ pub(crate) fn load(named: Option<&Path>) -> Result<Config> {
 }
 
 /// Starts the log as the settings, and over them the command line, say.
-pub(crate) fn start_log(args: &LogArgs, config: &mut Config) -> Result<log::Guard> {
+pub(crate) fn start_log(args: &LogArgs, config: &mut Config) -> Result<()> {
     if let Some(level) = args.level() {
         config.log.level = level;
     }
-    log::start(&config.log)
+    log::start(&config.log).map(|_started| ())
 }
 
 /// The runtime that everything runs on.
