@@ -12,6 +12,7 @@ pub mod error;
 pub mod outcome;
 pub mod message;
 pub mod units;
+pub mod finding;
 pub mod backoff;
 // settings
 pub mod config;
@@ -21,6 +22,11 @@ pub mod telemetry;
 pub mod shutdown;
 pub mod supervisor;
 // ground
+pub(crate) mod sys;
 pub mod aws;
+pub mod flow;
+pub mod drop;
 // messages
 pub mod handler;
+// pipelines
+pub mod spool;

@@ -1,0 +1,217 @@
+//! A file dropped so that nobody ever sees half of it, and that outlives a power loss: a temporary
+//! name in the same directory, write, fsync, rename, fsync of the directory.
+//!
+//! Without the last fsync the whole file may be gone after a power loss; without the first, the
+//! name may be there with nothing in it. All of it blocks: call it off the runtime's threads.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::AsFd;
+use std::path::Path;
+
+use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags};
+use rustix::io::Errno;
+
+use crate::error::{Error, Kind, Result};
+
+/// Every temporary name begins so; no spool ever uploads a name that does.
+pub const TEMPORARY_PREFIX: &str = ".longshore-";
+
+/// What happens where the name is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Existing {
+    /// It stays, and the drop is refused.
+    Keep,
+    /// It is replaced, at one instant.
+    Replace,
+}
+
+/// Drops everything that `contents` yields as `name` into `directory`; the number of bytes.
+///
+/// The mode is 0660 less the umask, so that a spool's group can read it. When it returns, the file
+/// is on disk under its name; when it fails, nothing is left behind under either name.
+///
+/// # Errors
+/// `Kind::Conflict` where the name is taken and is to be kept; else the failed step, of
+/// `Kind::File`.
+pub fn file(
+    directory: &Path,
+    name: &OsStr,
+    contents: &mut dyn Read,
+    existing: Existing,
+) -> Result<u64> {
+    let handle = rustix::fs::open(
+        directory,
+        OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC,
+        Mode::empty(),
+    )
+    .map_err(|error| step(&format!("opening {}", directory.display()), error.into()))?;
+    into(&handle, name, contents, existing)
+        .map_err(|error| error.within(&directory.display().to_string()))
+}
+
+/// As [`file`], into a directory that is already open.
+pub(crate) fn into(
+    directory: &impl AsFd,
+    name: &OsStr,
+    contents: &mut dyn Read,
+    existing: Existing,
+) -> std::result::Result<u64, Fault> {
+    let temporary = format!("{TEMPORARY_PREFIX}{:016x}.tmp", fastrand::u64(..));
+    let written = write(directory, &temporary, contents).and_then(|bytes| {
+        settle_name(directory, &temporary, name, existing)?;
+        Ok(bytes)
+    });
+    match written {
+        Ok(bytes) => {
+            rustix::fs::fsync(directory)
+                .map_err(|error| Fault::new("syncing the directory of", name, error.into()))?;
+            Ok(bytes)
+        }
+        Err((what, error)) => {
+            // Best effort: a temporary name is never taken for a file, and the error is what counts.
+            let _gone = rustix::fs::unlinkat(directory, &temporary, AtFlags::empty());
+            Err(Fault::new(what, name, error))
+        }
+    }
+}
+
+/// Gives a file a new name that must be free; never replaces.
+pub(crate) fn rename_to_free(
+    from: (&impl AsFd, &OsStr),
+    to: (&impl AsFd, &OsStr),
+) -> io::Result<()> {
+    match rustix::fs::renameat_with(from.0, from.1, to.0, to.1, RenameFlags::NOREPLACE) {
+        Ok(()) => Ok(()),
+        // Some file systems (NFS) do not know the flag; a link does not replace either.
+        Err(Errno::INVAL | Errno::NOSYS) => {
+            rustix::fs::linkat(from.0, from.1, to.0, to.1, AtFlags::empty())?;
+            rustix::fs::unlinkat(from.0, from.1, AtFlags::empty())?;
+            Ok(())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A step that failed, before it is told where.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    what: &'static str,
+    name: String,
+    error: io::Error,
+}
+
+impl Fault {
+    fn new(what: &'static str, name: &OsStr, error: io::Error) -> Self {
+        Self { what, name: name.display().to_string(), error }
+    }
+
+    /// The error, with the directory it happened in.
+    pub(crate) fn within(self, directory: &str) -> Error {
+        let what = format!("{} {directory}/{}", self.what, self.name);
+        if self.error.kind() == io::ErrorKind::AlreadyExists {
+            return Error::new(Kind::Conflict, what)
+                .because(self.error)
+                .hint("choose another name, or ask for it to be replaced");
+        }
+        step(&what, self.error)
+    }
+}
+
+type Step<T> = std::result::Result<T, (&'static str, io::Error)>;
+
+fn write(directory: &impl AsFd, temporary: &str, contents: &mut dyn Read) -> Step<u64> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+    let handle = rustix::fs::openat(directory, temporary, flags, Mode::from_raw_mode(0o660))
+        .map_err(|error| ("creating a temporary file for", error.into()))?;
+    let mut file = File::from(handle);
+    let bytes = io::copy(contents, &mut file).map_err(|error| ("writing", error))?;
+    file.sync_all().map_err(|error| ("syncing", error))?;
+    Ok(bytes)
+}
+
+fn settle_name(
+    directory: &impl AsFd,
+    temporary: &str,
+    name: &OsStr,
+    existing: Existing,
+) -> Step<()> {
+    let renamed = match existing {
+        Existing::Keep => rename_to_free((directory, OsStr::new(temporary)), (directory, name)),
+        Existing::Replace => {
+            rustix::fs::renameat(directory, temporary, directory, name).map_err(io::Error::from)
+        }
+    };
+    renamed.map_err(|error| ("giving its name to", error))
+}
+
+fn step(what: &str, error: io::Error) -> Error {
+    Error::new(Kind::File, what).because(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn what_is_dropped_is_whole_and_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let name = OsStr::new("2012-06-14%2F01.txt");
+        let bytes = file(directory.path(), name, &mut &b"text"[..], Existing::Keep).unwrap();
+        assert_eq!(bytes, 4);
+        assert_eq!(fs::read(directory.path().join(name)).unwrap(), b"text");
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_taken_name_is_replaced_only_when_asked() {
+        let directory = tempfile::tempdir().unwrap();
+        let name = OsStr::new("a");
+        file(directory.path(), name, &mut &b"one"[..], Existing::Keep).unwrap();
+        let refused = file(directory.path(), name, &mut &b"two"[..], Existing::Keep).unwrap_err();
+        assert_eq!(refused.kind(), Kind::Conflict);
+        assert_eq!(fs::read(directory.path().join("a")).unwrap(), b"one");
+        file(directory.path(), name, &mut &b"three"[..], Existing::Replace).unwrap();
+        assert_eq!(fs::read(directory.path().join("a")).unwrap(), b"three");
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn nothing_is_left_of_a_drop_that_fails() {
+        struct Broken;
+        impl Read for Broken {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Err(io::Error::other("the pipe broke"))
+            }
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let failed = file(directory.path(), OsStr::new("a"), &mut Broken, Existing::Keep);
+        assert!(failed.unwrap_err().to_string().contains("the pipe broke"));
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+    }
+
+    /// While the contents still come in, the name does not exist: only a whole file ever has it.
+    #[test]
+    fn the_name_appears_last() {
+        struct Watching<'a>(&'a Path, bool);
+        impl Read for Watching<'_> {
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                assert!(!self.0.exists(), "seen before it was whole");
+                if self.1 {
+                    return Ok(0);
+                }
+                self.1 = true;
+                buffer[0] = b'x';
+                Ok(1)
+            }
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a");
+        let mut contents = Watching(&path, false);
+        file(directory.path(), OsStr::new("a"), &mut contents, Existing::Keep).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"x");
+    }
+}
