@@ -123,9 +123,8 @@ type Step<T> = std::result::Result<T, (&'static str, io::Error)>;
 
 fn write(directory: &impl AsFd, temporary: &str, contents: &mut dyn Read) -> Step<u64> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-    let handle =
-        rustix::fs::openat(directory, temporary, flags, Mode::from_raw_mode(0o660))
-            .map_err(|error| ("creating a temporary file for", error.into()))?;
+    let handle = rustix::fs::openat(directory, temporary, flags, Mode::from_raw_mode(0o660))
+        .map_err(|error| ("creating a temporary file for", error.into()))?;
     let mut file = File::from(handle);
     let bytes = io::copy(contents, &mut file).map_err(|error| ("writing", error))?;
     file.sync_all().map_err(|error| ("syncing", error))?;
@@ -140,8 +139,9 @@ fn settle_name(
 ) -> Step<()> {
     let renamed = match existing {
         Existing::Keep => rename_to_free((directory, OsStr::new(temporary)), (directory, name)),
-        Existing::Replace => rustix::fs::renameat(directory, temporary, directory, name)
-            .map_err(io::Error::from),
+        Existing::Replace => {
+            rustix::fs::renameat(directory, temporary, directory, name).map_err(io::Error::from)
+        }
     };
     renamed.map_err(|error| ("giving its name to", error))
 }

@@ -24,7 +24,7 @@ pub mod supervisor;
 // ground
 mod sys;
 pub mod aws;
-pub mod flow;
+mod flow;
 pub mod drop;
 // toolkit
 pub mod toolkit;

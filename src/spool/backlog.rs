@@ -1,0 +1,325 @@
+//! What waits: a window of the oldest files, the files that failed with their next attempt, and
+//! the keys that are taken. Bounded, whatever lies in the directory.
+//!
+//! Two names can mean one key (`a%2f` and `a%2F`). Of those only one is ever under way or due
+//! again, and the others wait until it is settled, so that the youngest lands last.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use tokio::time::Instant;
+
+use super::key::{self, KeyFault};
+use super::open::{Id, Place, Stamp};
+
+/// So many files are known that wait for their first attempt.
+pub(crate) const WINDOW: usize = 20_000;
+/// So many files are known that failed.
+const MOST_RECORDS: usize = 100_000;
+
+/// How a file came to be known, from the least to the most that it says about being complete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Hint {
+    /// A pass found it.
+    Found,
+    /// Its name appeared; who made it may still write.
+    Created,
+    /// A writer closed it, or it was renamed to its name.
+    Closed,
+}
+
+/// A file that may be uploaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Candidate {
+    pub(crate) id: Id,
+    pub(crate) stamp: Stamp,
+    pub(crate) hint: Hint,
+}
+
+/// A file whose attempt is to begin now.
+#[derive(Debug)]
+pub(crate) struct Job {
+    pub(crate) candidate: Candidate,
+    pub(crate) key: Result<String, KeyFault>,
+    pub(crate) record: Record,
+}
+
+/// What is remembered of a file between attempts.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Record {
+    /// Attempts that failed.
+    pub(crate) failures: u32,
+    /// Looks that found it not ready yet.
+    pub(crate) waits: u32,
+    /// It was refused while others landed.
+    pub(crate) suspect: bool,
+    /// Since when it has been as it is, as far as we saw.
+    pub(crate) unchanged: Option<(Stamp, Instant)>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    candidate: Candidate,
+    record: Record,
+    /// Nothing while it is in the window again.
+    due: Option<Instant>,
+    key: Option<String>,
+}
+
+#[derive(Debug)]
+struct Flight {
+    key: Option<String>,
+    again: Option<Candidate>,
+}
+
+type Rank = (Place, i128, Id);
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(crate) struct Backlog {
+    window: BTreeMap<Rank, Candidate>,
+    ranks: HashMap<Id, Rank>,
+    flying: HashMap<Id, Flight>,
+    waiting: HashMap<Id, Waiting>,
+    due: BTreeSet<(Instant, Id)>,
+    keys: HashMap<String, Id>,
+    held: HashMap<String, Vec<Candidate>>,
+    held_count: usize,
+    overflowed: bool,
+}
+
+impl Backlog {
+    /// Takes notice of a file; what is known already is not entered twice.
+    pub(crate) fn offer(&mut self, candidate: Candidate) {
+        let id = candidate.id.clone();
+        if let Some(flight) = self.flying.get_mut(&id) {
+            // Whether this is news is judged when the attempt ends.
+            flight.again = Some(merged(flight.again.take(), candidate));
+            return;
+        }
+        if let Some(waiting) = self.waiting.get_mut(&id) {
+            let changed = waiting.candidate.stamp != candidate.stamp;
+            let closed = candidate.hint == Hint::Closed && waiting.record.waits > 0;
+            waiting.candidate = merged(Some(waiting.candidate.clone()), candidate);
+            if changed {
+                waiting.record = Record::default();
+            }
+            if (changed || closed)
+                && let Some(due) = waiting.due.take()
+            {
+                let again = waiting.candidate.clone();
+                self.due.remove(&(due, id));
+                self.enter(again);
+            }
+            return;
+        }
+        self.enter(candidate);
+    }
+
+    /// The next file to attempt: the oldest whose key is free.
+    pub(crate) fn next(&mut self, now: Instant) -> Option<Job> {
+        self.wake(now);
+        loop {
+            let (rank, candidate) = self.window.pop_first()?;
+            self.ranks.remove(&rank.2);
+            if let Some(job) = self.launch(candidate) {
+                return Some(job);
+            }
+        }
+    }
+
+    /// As [`next`](Self::next), but passing over files that `refused` names, wherever another is
+    /// known; those that failed before come too, before they are due.
+    pub(crate) fn next_but(&mut self, now: Instant, refused: &BTreeSet<Id>) -> Option<Job> {
+        self.wake(now);
+        let fresh = self.window.values().find(|candidate| !refused.contains(&candidate.id));
+        let id = match fresh {
+            Some(candidate) => Some(candidate.id.clone()),
+            None => self
+                .due
+                .iter()
+                .map(|(_, id)| id)
+                .find(|id| !refused.contains(id))
+                .or_else(|| self.due.first().map(|(_, id)| id))
+                .cloned(),
+        };
+        let Some(id) = id else {
+            return self.next(now);
+        };
+        if let Some(waiting) = self.waiting.get_mut(&id)
+            && let Some(due) = waiting.due.take()
+        {
+            let candidate = waiting.candidate.clone();
+            self.due.remove(&(due, id));
+            return self.launch(candidate);
+        }
+        let rank = self.ranks.remove(&id)?;
+        let candidate = self.window.remove(&rank)?;
+        self.launch(candidate)
+    }
+
+    /// An attempt has ended and the file is out of the way: landed, quarantined, gone, no file.
+    pub(crate) fn finish(&mut self, id: &Id) {
+        let Some(flight) = self.flying.remove(id) else {
+            return;
+        };
+        self.waiting.remove(id);
+        self.release(flight.key);
+        if let Some(again) = flight.again {
+            self.offer(again);
+        }
+    }
+
+    /// An attempt has ended and the file stays, to be tried again when `due`.
+    pub(crate) fn retry(&mut self, candidate: Candidate, record: Record, due: Instant) {
+        let id = candidate.id.clone();
+        let Some(flight) = self.flying.remove(&id) else {
+            return;
+        };
+        let waiting = Waiting { candidate, record, due: Some(due), key: flight.key };
+        self.due.insert((due, id.clone()));
+        self.waiting.insert(id, waiting);
+        self.forget_some();
+        if let Some(again) = flight.again {
+            self.offer(again);
+        }
+    }
+
+    /// Marks a file as refused while others landed.
+    pub(crate) fn suspect(&mut self, id: &Id) {
+        if let Some(waiting) = self.waiting.get_mut(id) {
+            waiting.record.suspect = true;
+        }
+    }
+
+    /// When the next file that failed is due.
+    pub(crate) fn next_due(&self) -> Option<Instant> {
+        self.due.first().map(|(due, _)| *due)
+    }
+
+    /// Files that could be attempted now.
+    pub(crate) fn has_ready(&self) -> bool {
+        !self.window.is_empty()
+    }
+
+    /// True when fewer than half a window is left of more than a window: a pass would find more.
+    pub(crate) fn wants_pass(&self) -> bool {
+        self.overflowed && self.window.len() < WINDOW / 2
+    }
+
+    /// A pass begins: what it finds is all there is.
+    pub(crate) fn pass_begins(&mut self) {
+        self.overflowed = false;
+    }
+
+    /// How many files are known and not settled.
+    pub(crate) fn len(&self) -> usize {
+        self.window.len() + self.held_count + self.flying.len() + self.due.len()
+    }
+
+    /// Files that failed or were not ready: how often at least, and their last hint.
+    pub(crate) fn delayed(&self) -> impl Iterator<Item = &Record> {
+        self.waiting.values().map(|waiting| &waiting.record)
+    }
+
+    fn wake(&mut self, now: Instant) {
+        while let Some((due, _)) = self.due.first()
+            && *due <= now
+        {
+            let Some((_, id)) = self.due.pop_first() else {
+                return;
+            };
+            if let Some(waiting) = self.waiting.get_mut(&id) {
+                waiting.due = None;
+                let candidate = waiting.candidate.clone();
+                self.enter(candidate);
+            }
+        }
+    }
+
+    fn enter(&mut self, candidate: Candidate) {
+        let id = candidate.id.clone();
+        let known = self.ranks.remove(&id).and_then(|rank| self.window.remove(&rank));
+        let candidate = merged(known, candidate);
+        let rank = (id.place, candidate.stamp.modified, id.clone());
+        self.ranks.insert(id, rank.clone());
+        self.window.insert(rank, candidate);
+        if self.window.len() > WINDOW
+            && let Some((rank, _)) = self.window.pop_last()
+        {
+            self.overflowed = true;
+            self.ranks.remove(&rank.2);
+            if let Some(waiting) = self.waiting.remove(&rank.2) {
+                self.release(waiting.key);
+            }
+        }
+    }
+
+    fn launch(&mut self, candidate: Candidate) -> Option<Job> {
+        let id = candidate.id.clone();
+        let key = key::decode(&id.name);
+        if let Ok(key) = &key {
+            match self.keys.get(key) {
+                Some(holder) if *holder != id => {
+                    self.hold(key.clone(), candidate);
+                    return None;
+                }
+                _ => {
+                    self.keys.insert(key.clone(), id.clone());
+                }
+            }
+        }
+        let record =
+            self.waiting.remove(&id).map_or_else(Record::default, |waiting| waiting.record);
+        self.flying.insert(id, Flight { key: key.clone().ok(), again: None });
+        Some(Job { candidate, key, record })
+    }
+
+    fn hold(&mut self, key: String, candidate: Candidate) {
+        if self.held_count >= WINDOW {
+            self.overflowed = true;
+            return;
+        }
+        let held = self.held.entry(key).or_default();
+        if !held.iter().any(|known| known.id == candidate.id) {
+            held.push(candidate);
+            self.held_count += 1;
+        }
+    }
+
+    fn release(&mut self, key: Option<String>) {
+        let Some(key) = key else {
+            return;
+        };
+        self.keys.remove(&key);
+        let held = self.held.remove(&key).unwrap_or_default();
+        self.held_count -= held.len();
+        for candidate in held {
+            self.enter(candidate);
+        }
+    }
+
+    /// What falls out is found again by a pass and is due then. What lies in settling stays known.
+    fn forget_some(&mut self) {
+        while self.due.len() > MOST_RECORDS {
+            let latest = self.due.iter().rev().find(|(_, id)| id.place == Place::Spool).cloned();
+            let Some((due, id)) = latest else {
+                return;
+            };
+            self.due.remove(&(due, id.clone()));
+            self.overflowed = true;
+            if let Some(waiting) = self.waiting.remove(&id) {
+                self.release(waiting.key);
+            }
+        }
+    }
+}
+
+/// The newer word, with the most that was ever said about the same file.
+fn merged(older: Option<Candidate>, newer: Candidate) -> Candidate {
+    match older {
+        Some(older) if older.stamp == newer.stamp => {
+            Candidate { hint: older.hint.max(newer.hint), ..newer }
+        }
+        _ => newer,
+    }
+}

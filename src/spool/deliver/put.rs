@@ -1,0 +1,31 @@
+//! A file in one request.
+
+use aws_smithy_types::byte_stream::ByteStream;
+
+use super::{Destination, Load, Means, Refusal, confirmed, content_type, header, read};
+
+pub(super) async fn deliver(
+    destination: &Destination,
+    load: &Load,
+    means: &Means,
+) -> Result<(), Refusal> {
+    let size = load.stamp.size;
+    let _bytes = means.bytes.take(size).await;
+    let stretch = read::stretch(load, means, (0, size)).await?;
+    let call = destination
+        .s3
+        .put_object()
+        .bucket(&destination.bucket)
+        .key(&load.key)
+        .content_type(content_type(&load.key))
+        .content_length(i64::try_from(size).unwrap_or(i64::MAX))
+        .checksum_crc64_nvme(header(stretch.checksum))
+        .body(ByteStream::from(stretch.bytes))
+        .customize()
+        .config_override(Destination::call(size))
+        .mutate_request(destination.notice());
+    let call = if destination.is_over_tls() { call.disable_payload_signing() } else { call };
+    let answer =
+        call.send().await.map_err(|error| destination.refused("uploading", &load.key, error))?;
+    confirmed(&load.key, stretch.checksum, answer.checksum_crc64_nvme())
+}

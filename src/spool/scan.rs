@@ -1,0 +1,150 @@
+//! One pass over a spool: the directory is read in batches, what is not taken is counted, and what
+//! is taken is handed on with what it was. Nothing is kept in memory for a file that waits.
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+
+use rustix::fs::{self, Dir, FileType, Mode, OFlags};
+
+use super::backlog::{Candidate, Hint};
+use super::directory::Directory;
+use super::open::{self, Id};
+use super::rules::{self, Why};
+use crate::config::Ignore;
+
+/// So many entries are read at a time, before a thread is given back.
+pub(crate) const BATCH: usize = 2_000;
+
+/// A pass under way. All of it blocks.
+#[derive(Debug)]
+pub(crate) struct Pass {
+    entries: Dir,
+}
+
+/// What one batch brought.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    pub(crate) candidates: Vec<Candidate>,
+    pub(crate) ignored: Vec<(OsString, Why)>,
+    /// The pass has reached the end of the directory.
+    pub(crate) last: bool,
+}
+
+impl Pass {
+    /// Begins a pass.
+    pub(crate) fn begin(directory: &Directory) -> io::Result<Self> {
+        // A descriptor of its own: reading a directory has a position.
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let handle = fs::openat(&directory.spool, ".", flags, Mode::empty())?;
+        Ok(Self { entries: Dir::new(handle)? })
+    }
+
+    /// The next entries.
+    pub(crate) fn next(&mut self, directory: &Directory, ignore: &Ignore) -> io::Result<Batch> {
+        let mut batch = Batch::default();
+        for _ in 0..BATCH {
+            let Some(entry) = self.entries.next() else {
+                batch.last = true;
+                break;
+            };
+            let entry = entry?;
+            let name = OsStr::from_bytes(entry.file_name().to_bytes());
+            if name == "." || name == ".." {
+                continue;
+            }
+            // Some file systems do not say what it is; then it has to be looked at.
+            let told = Some(entry.file_type()).filter(|told| *told != FileType::Unknown);
+            let known = told.and_then(rules::by_type);
+            match rules::by_name(name, ignore).or(known) {
+                Some(why) => batch.leave(name, why),
+                None => batch.look(directory, name, Hint::Found)?,
+            }
+        }
+        Ok(batch)
+    }
+}
+
+impl Batch {
+    /// The named entries alone, as events told of them.
+    pub(crate) fn named(
+        directory: &Directory,
+        ignore: &Ignore,
+        names: Vec<(OsString, Hint)>,
+    ) -> io::Result<Self> {
+        let mut batch = Self::default();
+        for (name, hint) in names {
+            match rules::by_name(&name, ignore) {
+                Some(why) => batch.leave(&name, why),
+                None => batch.look(directory, &name, hint)?,
+            }
+        }
+        Ok(batch)
+    }
+
+    fn look(&mut self, directory: &Directory, name: &OsStr, hint: Hint) -> io::Result<()> {
+        match open::look(directory, name)? {
+            Some(Ok(stamp)) => {
+                self.candidates.push(Candidate { id: Id::in_spool(name), stamp, hint });
+            }
+            Some(Err(why)) => self.leave(name, why),
+            None => {}
+        }
+        Ok(())
+    }
+
+    fn leave(&mut self, name: &OsStr, why: Why) {
+        if why != Why::Own {
+            self.ignored.push((name.to_owned(), why));
+        }
+    }
+}
+
+/// What is left alone: counted by reason, and each odd entry told of once.
+#[derive(Debug, Default)]
+pub(crate) struct Ignored {
+    counts: std::collections::BTreeMap<Why, usize>,
+    told: std::collections::BTreeSet<(OsString, Why)>,
+    seen: std::collections::BTreeSet<(OsString, Why)>,
+}
+
+/// So many odd entries are told of by name; beyond that they are only counted.
+const MOST_TOLD: usize = 1_000;
+
+impl Ignored {
+    /// Enters entries of a pass; those that have not been told of before come back.
+    ///
+    /// Temporary names come and go with every file and are told of by nobody.
+    pub(crate) fn enter(&mut self, ignored: Vec<(OsString, Why)>) -> Vec<(OsString, Why)> {
+        let mut news = Vec::new();
+        for (name, why) in ignored {
+            *self.counts.entry(why).or_default() += 1;
+            if why == Why::Temporary || self.seen.len() >= MOST_TOLD {
+                continue;
+            }
+            let entry = (name, why);
+            if !self.told.contains(&entry) && !self.seen.contains(&entry) {
+                news.push(entry.clone());
+            }
+            self.seen.insert(entry);
+        }
+        news
+    }
+
+    /// Ends a pass: the counts, by reason.
+    pub(crate) fn end_of_pass(&mut self) -> Vec<(Why, usize)> {
+        self.told = std::mem::take(&mut self.seen);
+        let counts = std::mem::take(&mut self.counts);
+        Why::COUNTED.into_iter().map(|why| (why, counts.get(&why).copied().unwrap_or(0))).collect()
+    }
+}
+
+/// Where a pass stands: what the scheduler hears from it.
+#[derive(Debug)]
+pub(crate) enum Scanned {
+    /// Some entries.
+    Batch(Batch),
+    /// The directory could not be read to its end.
+    Failed(PathBuf, io::Error),
+}

@@ -1,0 +1,423 @@
+//! The loop over one directory: events and passes fill the backlog, free slots empty it, and every
+//! attempt that ends is judged. One task owns all of this state; attempts, passes and syncs run
+//! beside it and only report.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::attempt::{Attempt, Bench};
+use super::backlog::{Backlog, Hint, Job};
+use super::pause::{Admission, Gate};
+use super::say::Voice;
+use super::scan::{Batch, Ignored, Pass, Scanned};
+use super::watch::{Heard, Watch};
+use crate::error::{Error, Kind, Result};
+use crate::shutdown::Shutdown;
+use crate::supervisor::{End as TaskEnd, Ended, Tasks};
+use crate::telemetry::health::Latch;
+
+/// How often it is made sure that the directory is still the one that is open.
+const ALIVE_EVERY: Duration = Duration::from_secs(5);
+/// How long settled files may wait for others, to share one sync.
+const SYNC_AFTER: Duration = Duration::from_millis(50);
+/// A pass never takes more than this part of the time.
+const PASS_SHARE: u32 = 20;
+/// While a pass runs, nothing is sent for so long, so that the oldest are found first.
+const PASS_HEAD_START: Duration = Duration::from_secs(1);
+
+/// Why the loop ended.
+#[derive(Debug)]
+pub(crate) enum Why {
+    /// It was asked to, or with `once` nothing was left to do.
+    Stopped,
+    /// The directory is no longer there.
+    Gone(Error),
+}
+
+/// A task that ended.
+#[derive(Debug)]
+pub(super) enum Report {
+    Attempt(Box<Attempt>),
+    Bucket(Result<()>),
+    Pass,
+    Alive(Result<()>),
+    Named(std::io::Result<Batch>),
+    Synced(std::io::Result<()>),
+}
+
+/// One directory being served.
+pub(crate) struct Serving {
+    pub(super) bench: Arc<Bench>,
+    pub(super) voice: Voice,
+    pub(super) backlog: Backlog,
+    pub(super) gate: Gate,
+    pub(super) ready: Option<Latch>,
+    pub(super) sync_at: Option<Instant>,
+    pub(super) last_error: Option<Error>,
+    pub(super) gone: Option<Error>,
+    pub(super) names: Vec<(std::ffi::OsString, Hint)>,
+    pub(super) next_pass: Instant,
+    tasks: Tasks<Report>,
+    watch: Watch,
+    ignored: Ignored,
+    pass: Option<(Instant, mpsc::Receiver<Scanned>)>,
+    passes: u32,
+    naming: bool,
+    checking: bool,
+    alive_at: Instant,
+    attempts: usize,
+}
+
+impl Serving {
+    pub(crate) fn begin(bench: Arc<Bench>, watch: Watch, ready: Option<Latch>) -> Self {
+        let now = Instant::now();
+        let voice = Voice {
+            spool: bench.name.clone(),
+            bucket: bench.settings.bucket.clone(),
+            texts: bench.settings.texts,
+        };
+        Self {
+            bench,
+            voice,
+            backlog: Backlog::default(),
+            gate: Gate::default(),
+            ready,
+            sync_at: None,
+            last_error: None,
+            gone: None,
+            names: Vec::new(),
+            next_pass: now,
+            tasks: Tasks::new(),
+            watch,
+            ignored: Ignored::default(),
+            pass: None,
+            passes: 0,
+            naming: false,
+            checking: false,
+            alive_at: now + ALIVE_EVERY,
+            attempts: 0,
+        }
+    }
+
+    /// Serves until asked to stop, or until the directory is gone. Every task has ended when it
+    /// returns. With `once`, also ends when nothing is left that trying again soon would help.
+    pub(crate) async fn serve(&mut self, shutdown: &Shutdown, once: bool) -> Result<Why> {
+        self.ask_bucket();
+        loop {
+            let now = Instant::now();
+            let stopping = shutdown.is_draining() || self.gone.is_some();
+            if stopping {
+                self.stop_looking();
+            } else {
+                self.look_around(now);
+                self.send(now);
+            }
+            let done = stopping || (once && self.is_exhausted());
+            if done && self.tasks.is_empty() && self.sync_at.is_none() {
+                return Ok(self.gone.take().map_or(Why::Stopped, Why::Gone));
+            }
+            let wake = self.wake_at(now, stopping || done);
+            tokio::select! {
+                ended = self.tasks.next(), if !self.tasks.is_empty() => self.reported(ended)?,
+                heard = self.watch.next(), if !stopping => self.heard(heard),
+                scanned = next_batch(&mut self.pass), if self.pass.is_some() => {
+                    self.scanned(scanned);
+                }
+                () = tokio::time::sleep_until(wake) => self.sync_if_due(),
+                () = shutdown.draining(), if !stopping => {}
+            }
+        }
+    }
+
+    /// Starts what is due: names from events, passes, a look at the directory itself.
+    fn look_around(&mut self, now: Instant) {
+        if !self.names.is_empty() && !self.naming {
+            self.naming = true;
+            let names = std::mem::take(&mut self.names);
+            let bench = Arc::clone(&self.bench);
+            self.tasks.spawn("names", async move {
+                let directory = Arc::clone(&bench.directory);
+                let ignore = bench.settings.ignore.clone();
+                let looked = move || Batch::named(&directory, &ignore, names);
+                Report::Named(flat(bench.means.blocking.run(looked).await))
+            });
+        }
+        let short = self.backlog.wants_pass();
+        if self.pass.is_none() && (now >= self.next_pass || short) {
+            self.begin_pass(now);
+        }
+        if now >= self.alive_at && !self.checking {
+            self.checking = true;
+            let bench = Arc::clone(&self.bench);
+            self.tasks.spawn("alive", async move {
+                let directory = Arc::clone(&bench.directory);
+                let alive = bench.means.blocking.run(move || directory.still_there()).await;
+                Report::Alive(alive.and_then(|alive| alive))
+            });
+        }
+    }
+
+    fn begin_pass(&mut self, now: Instant) {
+        let (send, receive) = mpsc::channel(2);
+        self.pass = Some((now, receive));
+        self.backlog.pass_begins();
+        let bench = Arc::clone(&self.bench);
+        self.tasks.spawn("pass", async move {
+            read_all(&bench, send).await;
+            Report::Pass
+        });
+    }
+
+    /// Fills the free slots, as far as the gate lets it.
+    fn send(&mut self, now: Instant) {
+        let early = self.pass.as_ref().is_some_and(|(began, _)| now < *began + PASS_HEAD_START);
+        while !early && self.attempts < self.bench.settings.threads.max(1) {
+            let (job, probe) = match self.gate.admits(now) {
+                Admission::Nothing(_) => return,
+                Admission::Any => (self.backlog.next(now), false),
+                Admission::Probe => {
+                    let none = std::collections::BTreeSet::new();
+                    let refused = self.gate.refused_files().unwrap_or(&none);
+                    let job = self.backlog.next_but(now, refused);
+                    self.gate.probing();
+                    if job.is_none() {
+                        return self.ask_bucket();
+                    }
+                    (job, true)
+                }
+            };
+            let Some(job) = job else {
+                return;
+            };
+            self.attempt(job, probe);
+        }
+    }
+
+    fn attempt(&mut self, job: Job, probe: bool) {
+        let bench = Arc::clone(&self.bench);
+        let proven = self.gate.proven;
+        self.attempts += 1;
+        let name = format!("spool/{}/{}", bench.name, job.candidate.id.name.display());
+        self.tasks.spawn(name, async move {
+            Report::Attempt(Box::new(bench.attempt(job, probe, proven).await))
+        });
+    }
+
+    /// Where there is no file to show it by, the bucket itself is asked; nothing is written.
+    fn ask_bucket(&mut self) {
+        let bench = Arc::clone(&self.bench);
+        self.tasks.spawn("bucket", async move {
+            let asked = tokio::select! {
+                asked = super::check::ask_bucket(&bench.aws, &bench.settings) => asked,
+                () = bench.cut.cancelled() => Ok(()),
+            };
+            Report::Bucket(asked)
+        });
+    }
+
+    fn reported(&mut self, ended: Option<Ended<Report>>) -> Result<()> {
+        let Some(ended) = ended else {
+            return Ok(());
+        };
+        let report = match ended.end {
+            TaskEnd::Returned(report) => report,
+            TaskEnd::Panicked(text) => {
+                return Err(Error::new(Kind::Bug, ended.name).because(text));
+            }
+            TaskEnd::Cancelled => return Ok(()),
+        };
+        match report {
+            Report::Attempt(attempt) => {
+                self.attempts -= 1;
+                self.judge(*attempt);
+            }
+            Report::Bucket(asked) => self.bucket_answered(asked),
+            Report::Pass | Report::Synced(Ok(())) => {}
+            Report::Alive(alive) => {
+                self.checking = false;
+                self.alive_at = Instant::now() + ALIVE_EVERY;
+                self.lose(alive.err());
+            }
+            Report::Named(Ok(batch)) => {
+                self.naming = false;
+                self.enter(batch);
+            }
+            Report::Named(Err(_)) => {
+                self.naming = false;
+                self.alive_at = Instant::now();
+                self.next_pass = self.next_pass.min(Instant::now() + Duration::from_secs(1));
+            }
+            Report::Synced(Err(error)) => {
+                tracing::warn!(spool = self.voice.spool, %error, "spool not synced to disk");
+            }
+        }
+        Ok(())
+    }
+
+    fn heard(&mut self, heard: Heard) {
+        match heard {
+            // What does not fit is found by a pass.
+            Heard::Name(name, hint) if self.names.len() < super::backlog::WINDOW => {
+                self.names.push((name, hint));
+            }
+            Heard::Name(..) | Heard::Lost => self.next_pass = Instant::now(),
+            Heard::Gone => {
+                let what = format!("{} was moved or removed", self.bench.directory.path.display());
+                self.lose(Some(Error::new(Kind::File, what)));
+            }
+        }
+    }
+
+    fn scanned(&mut self, scanned: Option<Scanned>) {
+        match scanned {
+            Some(Scanned::Batch(batch)) => {
+                let last = batch.last;
+                self.enter(batch);
+                if last {
+                    self.end_pass();
+                }
+            }
+            Some(Scanned::Failed(path, error)) => {
+                self.pass = None;
+                self.lose(Some(super::directory::unusable("reading", &path, error)));
+            }
+            None => self.pass = None,
+        }
+    }
+
+    fn enter(&mut self, batch: Batch) {
+        for candidate in batch.candidates {
+            self.backlog.offer(candidate);
+        }
+        for (name, why) in self.ignored.enter(batch.ignored) {
+            self.voice.left_alone(&name, why);
+        }
+    }
+
+    fn end_pass(&mut self) {
+        let Some((began, _)) = self.pass.take() else {
+            return;
+        };
+        let took = began.elapsed();
+        let interval = self.bench.settings.poll_interval;
+        let wait = interval.mul_f64(0.95 + 0.1 * fastrand::f64()).max(took * PASS_SHARE);
+        self.next_pass = Instant::now() + wait;
+        self.passes = self.passes.saturating_add(1);
+        for (why, count) in self.ignored.end_of_pass() {
+            crate::telemetry::metrics::ignored(&self.voice.spool, why.label(), count);
+        }
+        self.count();
+    }
+
+    /// Once a pass was made: nothing is left, or nothing that another attempt soon would help.
+    fn is_exhausted(&self) -> bool {
+        self.passes > 0
+            && self.pass.is_none()
+            && self.attempts == 0
+            && self.names.is_empty()
+            && !self.naming
+            && !self.backlog.wants_pass()
+            && (self.is_hopeless() || self.backlog.len() == 0)
+    }
+
+    fn stop_looking(&mut self) {
+        self.pass = None;
+        self.names.clear();
+        if self.gone.is_some() {
+            self.bench.cut.cancel();
+        }
+    }
+
+    fn lose(&mut self, error: Option<Error>) {
+        self.gone = self.gone.take().or(error);
+    }
+
+    fn wake_at(&self, now: Instant, stopping: bool) -> Instant {
+        let far = now + Duration::from_hours(1);
+        let mut wake = self.sync_at.unwrap_or(far);
+        if stopping {
+            return wake;
+        }
+        wake = wake.min(self.alive_at.max(if self.checking { far } else { now }));
+        match &self.pass {
+            None => wake = wake.min(self.next_pass),
+            Some((began, _)) if self.backlog.has_ready() => {
+                let started = *began + PASS_HEAD_START;
+                wake = wake.min(if started > now { started } else { far });
+            }
+            Some(_) => {}
+        }
+        let free = self.attempts < self.bench.settings.threads.max(1);
+        match self.gate.admits(now) {
+            Admission::Nothing(Some(until)) => wake.min(until),
+            Admission::Any if free => self.backlog.next_due().map_or(wake, |due| wake.min(due)),
+            Admission::Any | Admission::Probe | Admission::Nothing(None) => wake,
+        }
+    }
+
+    pub(super) fn sync_soon(&mut self) {
+        self.sync_at.get_or_insert(Instant::now() + SYNC_AFTER);
+    }
+
+    fn sync_if_due(&mut self) {
+        if self.sync_at.is_none_or(|at| Instant::now() < at) {
+            return;
+        }
+        self.sync_at = None;
+        let bench = Arc::clone(&self.bench);
+        self.tasks.spawn("sync", async move {
+            let (aside, directory) = (Arc::clone(&bench.aside), Arc::clone(&bench.directory));
+            Report::Synced(flat(bench.means.blocking.run(move || aside.sync(&directory)).await))
+        });
+    }
+}
+
+/// Reads the directory to its end, a batch at a time, as fast as the batches are taken.
+async fn read_all(bench: &Bench, send: mpsc::Sender<Scanned>) {
+    let failed = |error| Scanned::Failed(bench.directory.path.clone(), error);
+    let directory = Arc::clone(&bench.directory);
+    let mut pass = match flat(bench.means.blocking.run(move || Pass::begin(&directory)).await) {
+        Ok(pass) => pass,
+        Err(error) => {
+            let _stopped = send.send(failed(error)).await;
+            return;
+        }
+    };
+    loop {
+        let directory = Arc::clone(&bench.directory);
+        let ignore = bench.settings.ignore.clone();
+        let read = move || {
+            let batch = pass.next(&directory, &ignore)?;
+            Ok((pass, batch))
+        };
+        let (scanned, more) = match flat(bench.means.blocking.run(read).await) {
+            Ok((next, batch)) => {
+                let more = (!batch.last).then_some(next);
+                (Scanned::Batch(batch), more)
+            }
+            Err(error) => (failed(error), None),
+        };
+        // Nobody listens any more once the spool stops.
+        if send.send(scanned).await.is_err() {
+            return;
+        }
+        match more {
+            Some(next) => pass = next,
+            None => return,
+        }
+    }
+}
+
+async fn next_batch(pass: &mut Option<(Instant, mpsc::Receiver<Scanned>)>) -> Option<Scanned> {
+    match pass {
+        Some((_, batches)) => batches.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn flat<T>(result: Result<std::io::Result<T>>) -> std::io::Result<T> {
+    result.map_err(std::io::Error::other).and_then(|result| result)
+}
