@@ -3,6 +3,8 @@
 
 pub mod extract;
 mod lease;
+#[cfg(test)]
+pub(crate) mod logged;
 mod run;
 mod tuples;
 
