@@ -4,6 +4,8 @@
 pub mod extract;
 mod lease;
 mod route;
+#[cfg(test)]
+pub(crate) mod logged;
 mod run;
 mod tuples;
 

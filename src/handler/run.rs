@@ -91,11 +91,12 @@ async fn bounded(
     }
     let mut running = Running::start(handler, delivery);
     let ending = tokio::select! {
+        // The reasons to end come first: a run that ends at once when told has not just finished.
         biased;
-        verdict = running.verdict() => return (verdict, Ending::Finished),
         () = lease.ended() => if lease.is_lost() { Ending::LeaseLost } else { Ending::Aborted },
         () = abort.cancelled() => Ending::Aborted,
         () = tokio::time::sleep(timeout) => Ending::TimedOut,
+        verdict = running.verdict() => return (verdict, Ending::Finished),
     };
     lease.end();
     match tokio::time::timeout(ABORT_GRACE, running.verdict()).await {

@@ -17,7 +17,7 @@ mod output;
 
 use std::io::ErrorKind;
 use std::process::{ExitStatus, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -34,7 +34,7 @@ use input::MessageFile;
 use output::Output;
 
 /// How long, after the exit, output of what is left of the process group is still waited for.
-const LINGER: Duration = Duration::from_millis(500);
+const LINGER: Duration = Duration::from_secs(1);
 /// `EX_DATAERR`: the message itself is wrong.
 const REJECT: i32 = 65;
 
@@ -46,6 +46,7 @@ pub(super) fn build(settings: &config::Exec, name: &str) -> Result<BoxHandler> {
     let program = Arc::new(Program {
         settings: settings.clone(),
         environment: Environment::of_daemon(settings),
+        swept: Once::new(),
     });
     Ok(BoxHandler::new(name, move |delivery| run(Arc::clone(&program), delivery)))
 }
@@ -53,6 +54,7 @@ pub(super) fn build(settings: &config::Exec, name: &str) -> Result<BoxHandler> {
 struct Program {
     settings: config::Exec,
     environment: Environment,
+    swept: Once,
 }
 
 /// One child, from its start to its end. Dropping it kills its process group; the runtime reaps.
@@ -82,6 +84,7 @@ async fn run(program: Arc<Program>, delivery: Delivery) -> Verdict {
 impl Program {
     /// Blocks for the few file-system calls that it needs; inside a runtime only.
     fn start(&self, message: &Message) -> std::result::Result<Running, Unavailable> {
+        self.swept.call_once(input::sweep);
         let cannot = |what: &str, error: std::io::Error| {
             Unavailable::new(format!("cannot start {}: {what}: {error}", self.name()))
         };

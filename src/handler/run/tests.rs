@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
 use crate::handler::LeaseKeeper;
+use crate::handler::logged::logged;
 use crate::message::Message;
 use crate::outcome::Unavailable;
 
@@ -173,4 +174,16 @@ async fn nothing_is_started_that_would_have_to_end() {
     let ran = run(&never, delivery().0, HALF_HOUR, &abort).await;
     assert_eq!((ran.ending, ran.duration), (Ending::Aborted, Duration::ZERO));
     assert_eq!(ran.verdict, Ok(Outcome::retry_after(Duration::ZERO, "aborted")));
+}
+
+#[test]
+fn a_panic_is_an_error_in_the_log_within_the_span_of_its_message() {
+    let log = logged(tracing::Level::INFO, async {
+        let _ran = once(|_| async { panic!("no such luck") }).await;
+        let _ran = once(|_| async { Ok(Outcome::retry("as it should be")) }).await;
+    });
+    let lines: Vec<&str> = log.lines().collect();
+    assert_eq!(lines.len(), 1, "{log}");
+    assert!(lines[0].contains("ERROR handle{queue=orders message_id=m-1 attempt=1}"), "{log}");
+    assert!(lines[0].ends_with("handler panicked error=no such luck"), "{log}");
 }

@@ -38,6 +38,8 @@ use crate::message::{Attribute, Message};
 const VALUE_MAX: usize = 32 << 10;
 /// The longest name of a variable handed on; SQS allows 256 characters for an attribute.
 const NAME_MAX: usize = 512;
+/// The longest list of what was left out.
+const LIST_MAX: usize = 4 << 10;
 const ALWAYS: [&str; 5] = ["PATH", "HOME", "LANG", "TZ", "TMPDIR"];
 
 type Variable = (OsString, OsString);
@@ -127,7 +129,7 @@ impl Variables {
 
     fn finish(mut self) -> Vec<Variable> {
         if !self.omitted.is_empty() {
-            self.list.push(("LONGSHORE_OMITTED".into(), list_of(&self.omitted).into()));
+            self.list.push(("LONGSHORE_OMITTED".into(), list_of(&self.omitted, LIST_MAX).into()));
         }
         self.list
     }

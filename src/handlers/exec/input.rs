@@ -3,7 +3,8 @@
 //!
 //! The body is an anonymous file, sealed. The metadata is a file of mode 0600 in `$TMPDIR` (else
 //! `/tmp`; `/dev/shm` where that is full or read-only) and not an inherited descriptor, since
-//! Python, sudo and others close those. It is removed when the run ends.
+//! Python, sudo and others close those. It is removed when the run ends; what a killed daemon left
+//! is removed by the first run of a later one, 13 hours afterwards.
 //!
 //! ```json
 //! {"message_id": "…", "queue": "orders", "event": "OrderPlaced.shop", "receive_count": 1,
@@ -17,10 +18,11 @@
 //! What SQS did not say is `null`.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
+use std::fs::{DirEntry, File, OpenOptions};
 use std::io::{self, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -31,6 +33,10 @@ use serde::Serialize;
 use crate::handlers::iso_8601;
 use crate::message::{Attribute, Message};
 
+/// How the names of these files begin and end.
+const NAME: (&str, &str) = ("longshore-message-", ".json");
+/// Nothing runs longer: SQS ends every lease after 12 hours.
+const LEFT_BEHIND: Duration = Duration::from_hours(13);
 /// Where the file goes when the directory for temporary files does not take it.
 const FALLBACK: &str = "/dev/shm";
 
@@ -65,7 +71,7 @@ impl MessageFile {
     }
 
     fn write_in(directory: &Path, json: &[u8]) -> io::Result<Self> {
-        let name = format!("longshore-{:016x}{:016x}.json", fastrand::u64(..), fastrand::u64(..));
+        let name = format!("{}{:032x}{}", NAME.0, fastrand::u128(..), NAME.1);
         let path = directory.join(name);
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
         let written = Self(path);
@@ -76,6 +82,31 @@ impl MessageFile {
     pub(super) fn path(&self) -> &Path {
         &self.0
     }
+}
+
+/// Removes what daemons that were killed have left behind. Nothing of it is worth an error.
+pub(super) fn sweep() {
+    for directory in [&std::env::temp_dir(), Path::new(FALLBACK)] {
+        sweep_in(directory, SystemTime::now());
+    }
+}
+
+fn sweep_in(directory: &Path, now: SystemTime) {
+    for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let is_ours =
+            name.to_str().is_some_and(|name| name.starts_with(NAME.0) && name.ends_with(NAME.1));
+        if is_ours && is_left_behind(&entry, now) {
+            // In a directory with the sticky bit, those of other users stay.
+            let _removed = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
+fn is_left_behind(entry: &DirEntry, now: SystemTime) -> bool {
+    let modified = entry.metadata().and_then(|metadata| metadata.modified()).ok();
+    let age = modified.and_then(|modified| now.duration_since(modified).ok());
+    age.is_some_and(|age| age > LEFT_BEHIND)
 }
 
 impl Drop for MessageFile {
@@ -150,66 +181,4 @@ impl<'a> Typed<'a> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::io::Read;
-    use std::os::unix::fs::PermissionsExt;
-
-    use crate::handlers::samples;
-
-    #[test]
-    fn an_anonymous_file_is_whole_and_sealed() {
-        let body = "x".repeat(1 << 20);
-        let mut file = anonymous(body.as_bytes()).unwrap();
-        let mut read = String::new();
-        file.read_to_string(&mut read).unwrap();
-        assert_eq!(read, body);
-        assert_eq!(file.write(b"more").unwrap_err().kind(), io::ErrorKind::PermissionDenied);
-        assert!(file.set_len(0).is_err());
-    }
-
-    #[test]
-    fn the_metadata_are_complete_private_and_gone_afterwards() {
-        let file = MessageFile::write(&samples::message("hello")).unwrap();
-        let path = file.path().to_owned();
-        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        let json: serde_json::Value =
-            serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-        let wanted = serde_json::json!({
-            "message_id": "5fea7756-0ea4-451a-a703-a558b933e274",
-            "queue": "orders",
-            "event": "OrderPlaced.shop",
-            "receive_count": 3,
-            "sent_at": "2012-06-14T09:30:00.25Z",
-            "first_received_at": "2012-06-14T09:30:05Z",
-            "group": "group-7",
-            "deduplication_id": "dedup-7",
-            "sequence_number": "18870000000000000001",
-            "sender_id": "AIDAEXAMPLE",
-            "body_bytes": 5,
-            "attributes": {
-                "tint": {"type": "String", "value": "red"},
-                "size.cm": {"type": "Number", "value": "12.5"},
-                "raw": {"type": "Binary", "base64": "AAH/"},
-            },
-            "system_attributes": {
-                "ApproximateReceiveCount": "3",
-                "SentTimestamp": "1339666200250",
-                "ApproximateFirstReceiveTimestamp": "1339666205000",
-                "SenderId": "AIDAEXAMPLE",
-                "MessageGroupId": "group-7",
-                "MessageDeduplicationId": "dedup-7",
-                "SequenceNumber": "18870000000000000001",
-            },
-        });
-        assert_eq!(json, wanted);
-        drop(file);
-        assert!(!path.exists());
-    }
-
-    #[test]
-    fn a_directory_that_takes_no_file_is_an_error() {
-        let missing = Path::new("/proc/no-such-directory");
-        assert!(MessageFile::write_in(missing, b"{}").is_err());
-    }
-}
+mod tests;

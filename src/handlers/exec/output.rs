@@ -141,11 +141,12 @@ impl Lines {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::handlers::tests::logged;
+    use crate::handler::logged::logged;
+    use tracing::Level;
 
     #[test]
     fn lines_are_logged_at_debug_up_to_a_bound() {
-        let log = logged("debug", async {
+        let log = logged(Level::DEBUG, async {
             let mut output = Output::new();
             let stdout = format!("one\ntwo\r\n{}", "x".repeat(LOGGED));
             output.drain(Some(stdout.as_bytes()), Some(&b"bad \xff\x1b[1m\n"[..])).await;
@@ -159,7 +160,7 @@ mod tests {
 
     #[test]
     fn nothing_of_it_is_logged_at_info() {
-        let log = logged("info", async {
+        let log = logged(Level::INFO, async {
             let mut output = Output::new();
             output.drain(Some(&b"secret\n"[..]), Some(&b"secret\n"[..])).await;
             assert_eq!(output.finish(), "secret");

@@ -171,7 +171,7 @@ async fn the_end_is_the_exit_and_leftovers_are_killed() {
 
 #[tokio::test]
 async fn output_that_comes_just_after_the_exit_is_still_read() {
-    let late = shell("(sleep 0.1; echo late >&2) & exit 1");
+    let late = shell("(sleep 0.05; echo late >&2) & exit 1");
     assert_eq!(verdict(&late, "").await, Ok(Outcome::retry("exited with 1: late")));
 }
 
@@ -192,11 +192,18 @@ async fn a_timeout_kills_the_whole_tree_and_leaves_no_zombie() {
     let directory = tempfile::tempdir().unwrap();
     let (handler, files) = stubborn_tree(directory.path());
     let (delivery, _keeper) = samples::delivery(samples::message(""));
-    let timeout = Duration::from_millis(800);
+    let timeout = Duration::from_mins(30);
     let abort = CancellationToken::new();
-    let ran = crate::handler::run(&handler, delivery, timeout, &abort).await;
+    let half_an_hour_later = async {
+        until("both run", || files.iter().all(|file| number_in(file).is_some())).await;
+        // From here on, time jumps to whatever is waited for next.
+        tokio::time::pause();
+    };
+    let run = crate::handler::run(&handler, delivery, timeout, &abort);
+    let (ran, ()) = tokio::join!(run, half_an_hour_later);
+    tokio::time::resume();
     assert_eq!(ran.ending, Ending::TimedOut);
-    assert_eq!(ran.verdict, Ok(Outcome::retry("took longer than 800ms")));
+    assert_eq!(ran.verdict, Ok(Outcome::retry("took longer than 30m")));
     let [leader, child] = files.map(|file| number_in(&file).unwrap());
     until("the grandchild is dead", || !runs(child)).await;
     until("the leader is dead and reaped", || !exists(leader)).await;
@@ -246,4 +253,23 @@ async fn a_child_that_ended_is_reaped_before_the_verdict() {
     let handler = shell(&format!("echo $$ > {}", file.display()));
     assert_eq!(verdict(&handler, "").await, Ok(Outcome::Done));
     assert!(!exists(number_in(&file).unwrap()));
+}
+
+#[tokio::test]
+async fn many_at_once_do_not_mix() {
+    let directory = tempfile::tempdir().unwrap();
+    let handler = shell(&format!("cat > {}/$LONGSHORE_ATTR_N", directory.path().display()));
+    let runs = (0..60).map(|number| {
+        let mut message = samples::message(&format!("body {number}"));
+        let number = crate::message::Attribute::Number(number.to_string());
+        message.attributes.insert("n".to_owned(), number);
+        verdict_on(&handler, message)
+    });
+    for verdict in futures_util::future::join_all(runs).await {
+        assert_eq!(verdict, Ok(Outcome::Done));
+    }
+    for number in 0..60 {
+        let body = std::fs::read_to_string(directory.path().join(number.to_string())).unwrap();
+        assert_eq!(body, format!("body {number}"));
+    }
 }
