@@ -150,6 +150,18 @@ async fn conditions_on_writes_hold() {
     assert_eq!(get(&s3, "k").await, b"3");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_many_who_create_the_same_key_one_wins() {
+    let (s3, _directory, _local) = bucket().await;
+    let mut racers = tokio::task::JoinSet::new();
+    for racer in 0..20_u8 {
+        let put = s3.put_object().bucket("reports").key("k").if_none_match("*");
+        racers.spawn(put.body(ByteStream::from(vec![racer])).send());
+    }
+    let won = racers.join_all().await.into_iter().flatten().count();
+    assert_eq!(won, 1);
+}
+
 #[tokio::test]
 async fn parts_are_listed_proved_and_joined() {
     let (s3, _directory, _local) = bucket().await;
