@@ -229,6 +229,22 @@ async fn objects_are_copied_whole_and_in_parts() {
     assert_eq!(get(&s3, "part").await, b"345");
 }
 
+#[tokio::test(start_paused = true)]
+async fn file_work_takes_no_virtual_time() {
+    let (s3, _directory, _local) = bucket().await;
+    let began = tokio::time::Instant::now();
+    let work = async {
+        for round in 0..20 {
+            put(&s3, &format!("k{round}"), &vec![1; 300_000]).await;
+            get(&s3, &format!("k{round}")).await;
+        }
+        began.elapsed()
+    };
+    let nap = tokio::time::sleep(std::time::Duration::from_millis(5));
+    let (worked, ()) = tokio::join!(work, nap);
+    assert!(worked.is_zero(), "the paused clock jumped by {worked:?}");
+}
+
 #[tokio::test]
 async fn an_aborted_upload_is_gone() {
     let (s3, directory, _local) = bucket().await;
