@@ -44,6 +44,23 @@ pub(super) struct Found {
     pub(super) record: Record,
 }
 
+/// An object that is there, and its record if that fits.
+struct Opened {
+    file: File,
+    metadata: Metadata,
+    record: Option<Record>,
+}
+
+impl Opened {
+    fn measured(mut self, key: &str) -> S3Result<Found> {
+        let record = match self.record {
+            Some(record) => record,
+            None => measure(key, &mut self.file).map_err(|e| broken(Path::new(key), e))?,
+        };
+        Ok(Found { file: self.file, metadata: self.metadata, record })
+    }
+}
+
 pub(super) async fn blocking<R: Send + 'static>(
     work: impl FnOnce() -> S3Result<R> + Send + 'static,
 ) -> S3Result<R> {
@@ -118,28 +135,30 @@ impl Disk {
     /// # Errors
     /// `NoSuchBucket`, `NoSuchKey`.
     pub(super) fn find(&self, bucket: &str, key: &str) -> S3Result<Found> {
+        let opened = {
+            let _changing = self.changing();
+            self.opened(bucket, key)?
+        };
+        // Reading a foreign file to its end holds nobody up.
+        opened.measured(key)
+    }
+
+    /// For callers that hold the lock.
+    fn opened(&self, bucket: &str, key: &str) -> S3Result<Opened> {
         self.needs_bucket(bucket)?;
         let missing = || s3_error!(NoSuchKey, "no object {key}");
         // A key that cannot be stored is not there.
         let place = Place::of(self, bucket, key).map_err(|_| missing())?;
-        let (mut file, metadata, record) = {
-            let _changing = self.changing();
-            let file = File::open(&place.path).map_err(|_| missing())?;
-            let metadata = file.metadata().map_err(|e| broken(&place.path, e))?;
-            let record = fs::read(self.record_path(bucket, key)).ok();
-            (file, metadata, record)
-        };
+        let file = File::open(&place.path).map_err(|_| missing())?;
+        let metadata = file.metadata().map_err(|e| broken(&place.path, e))?;
         if !metadata.is_file() {
             return Err(missing());
         }
-        let known = record
+        let record = fs::read(self.record_path(bucket, key))
+            .ok()
             .and_then(|bytes| serde_json::from_slice::<Record>(&bytes).ok())
             .filter(|record| record.fits(key, &metadata));
-        let record = match known {
-            Some(record) => record,
-            None => measure(key, &mut file).map_err(|e| broken(&place.path, e))?,
-        };
-        Ok(Found { file, metadata, record })
+        Ok(Opened { file, metadata, record })
     }
 
     /// Puts what came in in its place, if the condition holds.
@@ -150,17 +169,16 @@ impl Disk {
         mut record: Record,
         condition: &Condition,
     ) -> S3Result<()> {
-        let current = if condition.if_match.is_some() || condition.if_none_match.is_some() {
-            match self.find(&place.bucket, &place.key) {
+        let _changing = self.changing();
+        if condition.if_match.is_some() || condition.if_none_match.is_some() {
+            let found = self.opened(&place.bucket, &place.key);
+            let current = match found.and_then(|opened| opened.measured(&place.key)) {
                 Ok(found) => Some(found.record.e_tag()),
                 Err(error) if error.code() == &S3ErrorCode::NoSuchKey => None,
                 Err(error) => return Err(error),
-            }
-        } else {
-            None
-        };
-        condition.check(current.as_ref())?;
-        let _changing = self.changing();
+            };
+            condition.check(current.as_ref())?;
+        }
         self.needs_bucket(&place.bucket)?;
         let target = &place.path;
         make_way(target)?;

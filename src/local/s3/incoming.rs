@@ -31,6 +31,7 @@ impl Incoming {
         self.path.as_deref().unwrap_or(Path::new(""))
     }
 
+    /// Not synced to the disk: what lies here need not outlive the machine.
     pub(super) fn move_to(mut self, target: &Path) -> io::Result<()> {
         rustix::fs::rename(self.path(), target)?;
         self.path = None;

@@ -131,3 +131,43 @@ fn in_range(bounds: &Value, number: f64) -> bool {
         _ => false,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wants(policy: &str, message: &str) -> bool {
+        check(policy).unwrap();
+        matches_body(policy, message)
+    }
+
+    #[test]
+    fn every_condition_takes_and_refuses() {
+        for (policy, taken, refused) in [
+            (r#"{"a":["x",1]}"#, r#"{"a":"x"}"#, r#"{"a":"y"}"#),
+            (r#"{"a":["x",1]}"#, r#"{"a":1.0}"#, r#"{"b":"x"}"#),
+            (r#"{"a":[{"prefix":"Or"}]}"#, r#"{"a":"Order"}"#, r#"{"a":"order"}"#),
+            (r#"{"a":[{"suffix":"er"}]}"#, r#"{"a":"Order"}"#, r#"{"a":"Orders"}"#),
+            (r#"{"a":[{"equals-ignore-case":"X"}]}"#, r#"{"a":"x"}"#, r#"{"a":"xx"}"#),
+            (r#"{"a":[{"anything-but":["x",2]}]}"#, r#"{"a":"y"}"#, r#"{"a":2}"#),
+            (r#"{"a":[{"anything-but":"x"}]}"#, r#"{"a":"y"}"#, r#"{"a":"x"}"#),
+            (r#"{"a":[{"anything-but":{"prefix":"x"}}]}"#, r#"{"a":"y"}"#, r#"{"a":"xy"}"#),
+            (r#"{"a":[{"exists":true}]}"#, r#"{"a":null}"#, r#"{"b":1}"#),
+            (r#"{"a":[{"exists":false}]}"#, r#"{"b":1}"#, r#"{"a":1}"#),
+            (r#"{"a":[{"numeric":[">=",0,"<",9]}]}"#, r#"{"a":0}"#, r#"{"a":9}"#),
+            (r#"{"a":{"b":["x"]}}"#, r#"{"a":{"b":["y","x"]}}"#, r#"{"a":{"c":"x"}}"#),
+            (r#"{"a":["x"],"b":["y"]}"#, r#"{"a":"x","b":"y"}"#, r#"{"a":"x"}"#),
+        ] {
+            assert!(wants(policy, taken), "{policy} must take {taken}");
+            assert!(!wants(policy, refused), "{policy} must refuse {refused}");
+        }
+        assert!(!wants(r#"{"a":["x"]}"#, "no JSON"));
+    }
+
+    #[test]
+    fn a_policy_with_unknown_words_is_refused() {
+        for policy in ["x", "[]", r#"{"a":"x"}"#, r#"{"a":[{"cidr":"::"}]}"#, r#"{"$or":[]}"#] {
+            check(policy).unwrap_err();
+        }
+    }
+}

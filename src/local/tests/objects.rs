@@ -150,6 +150,18 @@ async fn conditions_on_writes_hold() {
     assert_eq!(get(&s3, "k").await, b"3");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_many_who_create_the_same_key_one_wins() {
+    let (s3, _directory, _local) = bucket().await;
+    let mut racers = tokio::task::JoinSet::new();
+    for racer in 0..20_u8 {
+        let put = s3.put_object().bucket("reports").key("k").if_none_match("*");
+        racers.spawn(put.body(ByteStream::from(vec![racer])).send());
+    }
+    let won = racers.join_all().await.into_iter().flatten().count();
+    assert_eq!(won, 1);
+}
+
 #[tokio::test]
 async fn parts_are_listed_proved_and_joined() {
     let (s3, _directory, _local) = bucket().await;
@@ -215,6 +227,22 @@ async fn objects_are_copied_whole_and_in_parts() {
     let done = s3.complete_multipart_upload().bucket("reports").key("part").upload_id(&id);
     done.multipart_upload(whole).send().await.unwrap();
     assert_eq!(get(&s3, "part").await, b"345");
+}
+
+#[tokio::test(start_paused = true)]
+async fn file_work_takes_no_virtual_time() {
+    let (s3, _directory, _local) = bucket().await;
+    let began = tokio::time::Instant::now();
+    let work = async {
+        for round in 0..20 {
+            put(&s3, &format!("k{round}"), &vec![1; 300_000]).await;
+            get(&s3, &format!("k{round}")).await;
+        }
+        began.elapsed()
+    };
+    let nap = tokio::time::sleep(std::time::Duration::from_millis(5));
+    let (worked, ()) = tokio::join!(work, nap);
+    assert!(worked.is_zero(), "the paused clock jumped by {worked:?}");
 }
 
 #[tokio::test]

@@ -66,6 +66,29 @@ async fn all_services_answer_on_one_port() {
 }
 
 #[tokio::test]
+async fn arns_carry_the_region_of_the_request() {
+    let (local, _directory) = served().await;
+    let config = aws_sdk_sqs::config::Builder::from(&local.sdk_config());
+    let region = aws_sdk_sqs::config::Region::from_static("eu-west-1");
+    let sqs = aws_sdk_sqs::Client::from_conf(config.region(region).build());
+    let url = sqs.create_queue().queue_name("inbox").send().await.unwrap().queue_url.unwrap();
+    let all = sqs.get_queue_attributes().queue_url(url).attribute_names("All".into()).send().await;
+    let arn = &all.unwrap().attributes.unwrap()[&"QueueArn".into()];
+    assert_eq!(arn, "arn:aws:sqs:eu-west-1:000000000000:inbox");
+}
+
+#[tokio::test]
+async fn our_own_files_are_no_objects_and_other_services_are_refused() {
+    let (local, _directory) = served().await;
+    let rest = "HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n";
+    let lock = raw(&local, &format!("GET /.longshore/lock {rest}\r\n")).await;
+    assert!(lock.contains("InvalidBucketName"), "{lock}");
+    let target = "X-Amz-Target: DynamoDB_20120810.ListTables";
+    let tables = raw(&local, &format!("POST / {rest}{target}\r\n\r\n")).await;
+    assert!(tables.starts_with("HTTP/1.1 400") && tables.contains("UnknownOperation"), "{tables}");
+}
+
+#[tokio::test]
 async fn stop_answers_open_polls_and_closes_idle_connections() {
     let (local, _directory) = served().await;
     let sqs = aws_sdk_sqs::Client::new(&local.sdk_config());
@@ -130,6 +153,26 @@ async fn chunked_framing_is_taken_off_and_its_trailer_checked() {
     let taken = raw(&local, &put("y/Q5Jg==")).await;
     assert!(taken.starts_with("HTTP/1.1 200"), "{taken}");
     assert_eq!(std::fs::read(directory.path().join("s3/reports/k")).unwrap(), b"123456789");
+}
+
+#[tokio::test]
+async fn a_body_that_was_damaged_on_its_way_is_refused() {
+    let (local, directory) = served().await;
+    local.ensure_bucket("reports").await.unwrap();
+    let put = |body: &str| {
+        // The SHA-256 of "hello".
+        let sum = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+        format!(
+            "PUT /reports/k HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
+             x-amz-content-sha256: {sum}\r\nContent-Length: 5\r\n\r\n{body}"
+        )
+    };
+    let refused = raw(&local, &put("hellO")).await;
+    assert!(refused.starts_with("HTTP/1.1 400"), "{refused}");
+    assert!(refused.contains("XAmzContentSHA256Mismatch"), "{refused}");
+    assert!(!directory.path().join("s3/reports/k").exists());
+    let taken = raw(&local, &put("hello")).await;
+    assert!(taken.starts_with("HTTP/1.1 200"), "{taken}");
 }
 
 #[tokio::test]

@@ -67,6 +67,31 @@ async fn a_topic_that_is_not_there_and_a_protocol_that_is_not_ours_are_refused()
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_batch_to_a_fifo_topic_keeps_its_groups_and_order() {
+    let (local, _directory) = in_process().await;
+    let config = local.sdk_config_in_process();
+    let (sns, sqs) = (aws_sdk_sns::Client::new(&config), aws_sdk_sqs::Client::new(&config));
+    let topic = local.ensure_topic("events.fifo").unwrap();
+    let url = local.ensure_queue("events.fifo").unwrap();
+    let subscribe = sns.subscribe().topic_arn(&topic).protocol("sqs");
+    let subscribe = subscribe.attributes("RawMessageDelivery", "true");
+    subscribe.endpoint("arn:aws:sqs:us-east-1:000000000000:events.fifo").send().await.unwrap();
+    let mut batch = sns.publish_batch().topic_arn(&topic);
+    for body in ["1", "2", "2", ""] {
+        let id =
+            format!("id{}", batch.get_publish_batch_request_entries().as_ref().map_or(0, Vec::len));
+        let entry = aws_sdk_sns::types::PublishBatchRequestEntry::builder().id(id);
+        let entry = entry.message(body).message_group_id("g").build().unwrap();
+        batch = batch.publish_batch_request_entries(entry);
+    }
+    let answer = batch.send().await.unwrap();
+    assert_eq!((answer.successful().len(), answer.failed().len()), (3, 1));
+    let got = sqs.receive_message().queue_url(url).max_number_of_messages(10).send().await.unwrap();
+    let bodies: Vec<_> = got.messages().iter().filter_map(|message| message.body()).collect();
+    assert_eq!(bodies, ["1", "2"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn it_says_who_we_are() {
     let (local, _directory) = in_process().await;
     let sts = aws_sdk_sts::Client::new(&local.sdk_config_in_process());
