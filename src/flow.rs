@@ -2,4 +2,4 @@
 //! runtime's threads.
 
 pub(crate) mod blocking;
-pub mod permits;
+pub(crate) mod permits;

@@ -29,10 +29,8 @@ impl Status {
     pub async fn bind(address: SocketAddr, readiness: Readiness) -> Result<Self> {
         let metrics = metrics::install()?;
         let listener = TcpListener::bind(address).await.map_err(|error| {
-            let kind = match error.kind() {
-                std::io::ErrorKind::AddrInUse => Kind::Busy,
-                _ => Kind::Settings,
-            };
+            let taken = error.kind() == std::io::ErrorKind::AddrInUse;
+            let kind = if taken { Kind::Busy } else { Kind::Settings };
             Error::new(kind, format!("listening on {address} ([status] listen)"))
                 .because(error)
                 .hint("choose another address, or end what listens there")

@@ -103,7 +103,10 @@ impl Worker {
     ///
     /// # Errors
     /// As [`run`](Self::run).
-    pub async fn run_until(self, stop: impl Future<Output = ()> + Send + 'static) -> Result<Report> {
+    pub async fn run_until(
+        self,
+        stop: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<Report> {
         let shutdown = Shutdown::new();
         let stopping = shutdown.clone();
         let mut beside = Tasks::new();

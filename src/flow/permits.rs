@@ -10,13 +10,13 @@ const BLOCK: u64 = 4096;
 
 /// A fixed number of slots. Clones share them.
 #[derive(Debug, Clone)]
-pub struct Slots {
+pub(crate) struct Slots {
     free: Arc<Semaphore>,
 }
 
 /// A budget of bytes. Clones share it.
 #[derive(Debug, Clone)]
-pub struct Bytes {
+pub(crate) struct Bytes {
     free: Arc<Semaphore>,
     all: u32,
 }
@@ -24,32 +24,27 @@ pub struct Bytes {
 /// A slot, or bytes, taken; given back when dropped.
 #[derive(Debug)]
 #[must_use = "it is given back as soon as it is dropped"]
-pub struct Permit {
+pub(crate) struct Permit {
     // Nothing only if the semaphore were closed, which nobody does.
     _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Slots {
     /// So many slots, at least one.
-    pub fn new(count: usize) -> Self {
+    pub(crate) fn new(count: usize) -> Self {
         Self { free: Arc::new(Semaphore::new(count.clamp(1, Semaphore::MAX_PERMITS))) }
     }
 
     /// Takes a slot, waiting for one to come free. Cancel-safe: dropped while waiting, it takes
     /// nothing and loses its place.
-    pub async fn take(&self) -> Permit {
+    pub(crate) async fn take(&self) -> Permit {
         Permit { _permit: Arc::clone(&self.free).acquire_owned().await.ok() }
-    }
-
-    /// How many are free now.
-    pub fn free(&self) -> usize {
-        self.free.available_permits()
     }
 }
 
 impl Bytes {
     /// A budget of so many bytes, rounded up to whole blocks of 4 KiB.
-    pub fn new(bytes: u64) -> Self {
+    pub(crate) fn new(bytes: u64) -> Self {
         let all = blocks(bytes);
         // More permits than a usize holds are as good as no limit.
         let permits = usize::try_from(all).unwrap_or(Semaphore::MAX_PERMITS);
@@ -58,7 +53,7 @@ impl Bytes {
 
     /// Takes so many bytes, waiting for them to come free. More than the whole budget takes the
     /// whole budget: such a one runs alone. Cancel-safe.
-    pub async fn take(&self, bytes: u64) -> Permit {
+    pub(crate) async fn take(&self, bytes: u64) -> Permit {
         let blocks = blocks(bytes).min(self.all);
         Permit { _permit: Arc::clone(&self.free).acquire_many_owned(blocks).await.ok() }
     }

@@ -19,14 +19,14 @@ pub async fn check(name: &str, settings: &config::Queue, aws: &Aws) -> Vec<Findi
         Ok(url) => url,
         Err(error) => {
             let finding = Finding::unavailable(format!("queue {name}: {error}"));
-            return vec![match error.kind() {
-                Kind::Missing => finding.fix(format!(
-                    "create {} in region {}, or correct [queue.{name}]",
-                    settings.queue,
-                    connection.region()
-                )),
-                _ => finding,
-            }];
+            if error.kind() != Kind::Missing {
+                return vec![finding];
+            }
+            let (queue, region) = (&settings.queue, connection.region());
+            return vec![
+                finding
+                    .fix(format!("create {queue} in region {region}, or correct [queue.{name}]")),
+            ];
         }
     };
     match sqs::facts(&connection.sqs, &url).await {

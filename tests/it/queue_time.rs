@@ -29,8 +29,7 @@ struct Bench {
 impl Bench {
     async fn new(queue: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let options =
-            Options { directory: directory.path().to_owned(), port: 0, next_free: false };
+        let options = Options { directory: directory.path().to_owned(), port: 0, next_free: false };
         let local = Local::without_port(options).await.unwrap();
         let sqs = aws_sdk_sqs::Client::new(&local.sdk_config_in_process());
         let aws = config::Aws {
@@ -143,8 +142,7 @@ async fn a_failing_message_comes_again_with_growing_delay_and_the_other_nine_are
     let (visible, hidden) = bench.counts("orders").await;
     assert_eq!(visible + hidden, 1, "the other nine are deleted");
     let times = failed.lock().unwrap().clone();
-    let gaps: Vec<f64> =
-        times.windows(2).map(|pair| (pair[1] - pair[0]).as_secs_f64()).collect();
+    let gaps: Vec<f64> = times.windows(2).map(|pair| (pair[1] - pair[0]).as_secs_f64()).collect();
     // Half jitter: between half of 1, 2, 4, 8, 16 s and all of it; SQS counts whole seconds.
     for (gap, full) in gaps.iter().zip([1.0, 2.0, 4.0, 8.0, 16.0]) {
         assert!(*gap >= full / 2.0 - 1.0 && *gap <= full + 2.0, "{gaps:?}");

@@ -46,10 +46,13 @@ pub(crate) enum Command {
     Send(Send),
 }
 
+/// Where the settings are looked for, the same for every subcommand.
+const CONFIG_HELP: &str =
+    "Settings file [default: $LONGSHORE_CONFIG, else /etc/longshore/longshore.toml]";
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct Run {
-    /// Settings file [default: $LONGSHORE_CONFIG, else /etc/longshore/longshore.toml]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help = CONFIG_HELP)]
     pub(crate) config: Option<PathBuf>,
     /// Use the embedded AWS, with its files in DIR; nothing leaves this host
     #[arg(long, value_name = "DIR", num_args = 0..=1, default_missing_value = DEFAULT_DIRECTORY)]
@@ -75,9 +78,9 @@ pub(crate) struct Local {
 }
 
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch on the command line")]
 pub(crate) struct Check {
-    /// Settings file [default: $LONGSHORE_CONFIG, else /etc/longshore/longshore.toml]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help = CONFIG_HELP)]
     pub(crate) config: Option<PathBuf>,
     /// Check the settings only; send no request
     #[arg(long, conflicts_with_all = ["aws", "probe"])]
@@ -110,8 +113,7 @@ pub(crate) struct Put {
     /// A spool directory, instead of one from the settings
     #[arg(long, value_name = "DIR", conflicts_with_all = ["spool", "config"])]
     pub(crate) directory: Option<PathBuf>,
-    /// Settings file [default: $LONGSHORE_CONFIG, else /etc/longshore/longshore.toml]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help = CONFIG_HELP)]
     pub(crate) config: Option<PathBuf>,
 }
 

@@ -42,7 +42,8 @@ pub(crate) fn run(args: &Check) -> Result<u8> {
 async fn online(args: &Check, config: &Config, findings: &mut Findings) {
     let connections = Aws::new();
     let mut identities: BTreeMap<String, &config::Aws> = BTreeMap::new();
-    for aws in config.spools.values().map(|s| &s.aws).chain(config.queues.values().map(|q| &q.aws)) {
+    for aws in config.spools.values().map(|s| &s.aws).chain(config.queues.values().map(|q| &q.aws))
+    {
         identities.insert(format!("{aws:?}"), aws);
     }
     for aws in identities.values() {

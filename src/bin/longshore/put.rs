@@ -21,11 +21,8 @@ pub(crate) fn run(args: &Put) -> Result<u8> {
         let key = key(args, file)?;
         let name = key::encode(&key)
             .map_err(|fault| Error::new(Kind::Usage, format!("the key {key:?}: {fault}")))?;
-        let mut contents: Box<dyn Read> = if is_stdin(file) {
-            Box::new(io::stdin().lock())
-        } else {
-            Box::new(open(file)?)
-        };
+        let mut contents: Box<dyn Read> =
+            if is_stdin(file) { Box::new(io::stdin().lock()) } else { Box::new(open(file)?) };
         drop::file(&directory, name.as_ref(), &mut contents, Existing::Replace)?;
         say::line(directory.join(name).display());
     }

@@ -33,10 +33,10 @@ pub(crate) fn run(args: Send) -> Result<u8> {
     for (_, error) in &report.failed {
         say::error(error);
     }
-    Ok(report.failed.first().map_or(0, |(_, error)| match error.kind() {
+    Ok(report.failed.first().map_or(0, |(_, error)| {
         // What SQS would never take is the caller's mistake.
-        Kind::Invalid => Kind::Usage.exit_code(),
-        kind => kind.exit_code(),
+        let kind = if error.kind() == Kind::Invalid { Kind::Usage } else { error.kind() };
+        kind.exit_code()
     }))
 }
 
@@ -62,17 +62,13 @@ async fn send_lines(sender: &mut Sender) -> Result<()> {
     let mut flush_at: Option<Instant> = None;
     loop {
         let far = Instant::now() + Duration::from_hours(1);
-        let line = match timeout_at(flush_at.unwrap_or(far), lines.next_line()).await {
-            Ok(line) => line,
-            Err(_) => {
-                sender.flush().await?;
-                flush_at = None;
-                continue;
-            }
+        let Ok(line) = timeout_at(flush_at.unwrap_or(far), lines.next_line()).await else {
+            sender.flush().await?;
+            flush_at = None;
+            continue;
         };
-        let line = line.map_err(|error| {
-            Error::new(Kind::Usage, "reading standard input").because(error)
-        })?;
+        let line =
+            line.map_err(|error| Error::new(Kind::Usage, "reading standard input").because(error))?;
         let Some(line) = line else { return Ok(()) };
         sender.push(Outgoing::text(line)).await?;
         flush_at.get_or_insert_with(|| Instant::now() + LINGER);
