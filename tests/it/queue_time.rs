@@ -39,7 +39,7 @@ impl Bench {
         };
         let settings = config::Queue { aws, ..config::Queue::new(queue) };
         let mut create = sqs.create_queue().queue_name(queue);
-        if queue.ends_with(".fifo") {
+        if queue.strip_suffix(".fifo").is_some() {
             create = create
                 .attributes("FifoQueue".into(), "true")
                 .attributes("ContentBasedDeduplication".into(), "true");

@@ -17,7 +17,10 @@ pub(crate) fn run(args: &Check) -> Result<u8> {
     let mut findings = Findings { json: args.json, exit_code: 0 };
     if args.aws && args.config.is_none() {
         let aws = config::Aws::default();
-        findings.tell_all(settings::runtime()?.block_on(aws::identity::check(&Aws::new(), &aws)));
+        settings::block_on(async {
+            findings.tell_all(aws::identity::check(&Aws::new(), &aws).await);
+            Ok(())
+        })?;
         return Ok(findings.exit_code);
     }
     let file = env::settings_file(args.config.as_deref());
@@ -34,7 +37,10 @@ pub(crate) fn run(args: &Check) -> Result<u8> {
     // What building finds, `run` would refuse.
     Worker::new(config.clone())?;
     if !args.offline {
-        settings::runtime()?.block_on(online(args, &config, &mut findings));
+        settings::block_on(async {
+            online(args, &config, &mut findings).await;
+            Ok(())
+        })?;
     }
     Ok(findings.exit_code)
 }

@@ -23,7 +23,7 @@ pub(crate) async fn start(directory: &Path) -> Result<Local> {
 
 pub(crate) fn run(log: &LogArgs, args: &args::Local) -> Result<u8> {
     settings::start_log(log, &mut Config::trial())?;
-    settings::runtime()?.block_on(async {
+    settings::block_on(async {
         let aws = start(&args.directory).await?;
         let endpoint = aws.endpoint();
         say::line(format_args!("Longshore's embedded AWS: S3, SQS and SNS at {endpoint}"));

@@ -22,7 +22,7 @@ pub(crate) fn run(log: &LogArgs, args: Run) -> Result<u8> {
         (_, named) => settings::load(named.as_deref())?,
     };
     settings::start_log(log, &mut config)?;
-    settings::runtime()?.block_on(async {
+    settings::block_on(async {
         let shutdown = Shutdown::new();
         let mut beside = Tasks::new();
         beside.spawn("signals", Stop::install()?.forward(shutdown.clone()));

@@ -15,11 +15,7 @@ use crate::{say, settings};
 const LINGER: Duration = Duration::from_millis(200);
 
 pub(crate) fn run(args: Send) -> Result<u8> {
-    let runtime = settings::runtime()?;
-    let report = runtime.block_on(send(&args));
-    // Standard input may still be waited for by a thread that nothing can interrupt.
-    runtime.shutdown_background();
-    let report = report?;
+    let report = settings::block_on(send(&args))?;
     if args.json {
         let failed: Vec<_> = report
             .failed

@@ -1,11 +1,11 @@
 //! Settings and log, the same for every subcommand.
 
+use std::future::Future;
 use std::path::Path;
 
 use longshore::config::{Config, env};
 use longshore::error::{Error, Kind, Result};
 use longshore::telemetry::log;
-use tokio::runtime::Runtime;
 
 use crate::args::LogArgs;
 
@@ -22,10 +22,14 @@ pub(crate) fn start_log(args: &LogArgs, config: &mut Config) -> Result<()> {
     log::start(&config.log).map(|_started| ())
 }
 
-/// The runtime that everything runs on.
-pub(crate) fn runtime() -> Result<Runtime> {
-    tokio::runtime::Builder::new_multi_thread()
+/// Runs this to its end on a runtime of its own. A thread that then still waits, as for a terminal
+/// that nobody reads, does not hold the process up.
+pub(crate) fn block_on<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|error| Error::new(Kind::Bug, "starting the runtime").because(error))
+        .map_err(|error| Error::new(Kind::Bug, "starting the runtime").because(error))?;
+    let result = runtime.block_on(future);
+    runtime.shutdown_background();
+    result
 }

@@ -25,7 +25,10 @@ pub(super) fn watch(leader: &Child) -> io::Result<(Group, Exited)> {
     let group = Group(pid);
     let pid = pid.ok_or_else(|| io::Error::other("the child has no process id"))?;
     let exited = pidfd_open(pid, PidfdFlags::empty())?;
-    #[expect(deprecated, reason = "sound for an OwnedFd, and its successor needs unsafe code")]
+    #[expect(
+        deprecated,
+        reason = "sound for an OwnedFd, and its successor asks for a promise that an OwnedFd keeps by itself"
+    )]
     let exited = AsyncFd::with_interest(exited, Interest::READABLE)?;
     Ok((group, Exited(exited)))
 }
