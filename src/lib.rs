@@ -1,42 +1,119 @@
 //! Longshore: one worker daemon for the AWS edge of a host.
 //!
 //! Programs drop files into spool directories and Longshore lands them in S3; messages arrive in
-//! SQS queues and Longshore hands each to a handler and deletes it only on success.
+//! SQS queues and Longshore hands each to a handler and deletes it only on success. The daemon
+//! `longshore` is this library's first user; [`worker::Worker`] is where both begin.
+//!
+//! # In the background of a program
+//! Async or not, with spools, with queues or with both:
+//! ```
+//! # fn main() -> longshore::error::Result<()> {
+//! # let here = tempfile::tempdir().unwrap();
+//! # std::env::set_current_dir(&here).unwrap();
+//! # std::fs::create_dir("test").unwrap();
+//! # let credentials = "[Credentials]\naws_access_key_id = 42\naws_secret_access_key = k3y\n";
+//! # let queue = "[Queue]\ndirectory = test\nbucket = testbucket\nendpoint-url = http://127.0.0.1:1\n";
+//! # std::fs::write("queue.cfg", format!("{credentials}{queue}")).unwrap();
+//! use longshore::worker::Worker;
+//! let worker = Worker::from_file("queue.cfg")?.start()?;
+//! worker.stop()?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Functions as handlers
+//! What a function asks for in its arguments, it gets; what it returns decides over the message.
+//! ```no_run
+//! use std::time::Duration;
+//!
+//! use longshore::error::Error;
+//! use longshore::handler::extract::{Attempt, Body, Json, State};
+//! use longshore::outcome::Failure;
+//! use longshore::shutdown::signals;
+//! use longshore::worker::Worker;
+//!
+//! #[derive(Clone)]
+//! struct App {
+//!     shop: Shop,
+//! }
+//! # #[derive(Clone)]
+//! # struct Shop;
+//! # impl Shop {
+//! #     fn open() -> Self { Self }
+//! #     async fn is_open(&self) -> Result<bool, std::io::Error> { Ok(true) }
+//! #     async fn place(&self, _: u64, _: u32) -> Result<(), std::io::Error> { Ok(()) }
+//! # }
+//!
+//! #[derive(serde::Deserialize)]
+//! struct Order {
+//!     id: u64,
+//!     email: String,
+//! }
+//!
+//! async fn place(
+//!     Json(order): Json<Order>,          // not that JSON: rejected, never retried
+//!     Attempt(attempt): Attempt,
+//!     State(app): State<App>,
+//! ) -> Result<(), Failure> {
+//!     if order.email.is_empty() {
+//!         return Err(Failure::permanent("order has no e-mail address"));
+//!     }
+//!     if !app.shop.is_open().await? {    // any error: retried with the queue's backoff
+//!         return Err(Failure::retry_after(Duration::from_mins(5), "shop is closed"));
+//!     }
+//!     app.shop.place(order.id, attempt).await?;
+//!     Ok(())                             // deleted
+//! }
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), Error> {
+//!     Worker::builder(App { shop: Shop::open() })
+//!         .config("/etc/longshore/longshore.toml") // queues, spools, limits: settings, not code
+//!         .queue("orders", place)
+//!         .event("orders", "Audit*", |Body(text): Body| async move {
+//!             println!("{} bytes to audit", text.len());
+//!         })
+//!         .build()?                                // an unknown or double name is an error here
+//!         .run_until(signals())
+//!         .await?;
+//!     Ok(())
+//! }
+//! ```
 //!
 //! # The tour
 //! The modules from the ground up. A module uses only those above it in this list, and a test
 //! holds every `use crate::` to that order.
 
 // words
-pub mod error;
-pub mod outcome;
-pub mod message;
-pub mod units;
-pub mod backoff;
-pub mod finding;
+pub mod error; //       what went wrong, to which thing, and what to do next
+pub mod outcome; //     done, retry, reject
+pub mod message; //     a message as its handler sees it
+pub mod units; //       durations and sizes as people write them
+pub mod backoff; //     how long to wait before the next attempt
+pub mod finding; //     what a check finds, in words
 // settings
-pub mod config;
+pub mod config; //      the settings: TOML or INI, all mistakes at once
 // seeing
-pub mod telemetry;
+pub mod telemetry; //   log, metrics, health
 // running
-pub mod shutdown;
-pub mod supervisor;
+pub mod shutdown; //    drain, then abort; signals; systemd
+pub mod supervisor; //  named tasks, none of which ends unseen
 // ground
-mod sys;
-pub mod aws;
-mod flow;
-pub mod drop;
+mod sys; //             the one place for unsafe code
+pub mod aws; //         connections, and what their errors mean
+mod flow; //            slots and bytes that work must have before it begins
+pub mod drop; //        a file dropped whole and synced
 // toolkit
-pub mod toolkit;
+pub mod toolkit; //     the friendly AWS API
 // messages
-pub mod handler;
-// pipelines
-pub mod queue;
-pub mod spool;
-pub mod handlers;
+pub mod handler; //     anything that judges a message; runs it, bounded
+// pipelines, blind to each other
+pub mod queue; //       poll, lease, admit, dispatch, settle
+pub mod spool; //       watch, scan, admit, upload, settle
+pub mod handlers; //    programs, HTTP endpoints, standard output
 // together
-pub mod status;
-pub mod worker;
+pub mod status; //      /live, /ready, /metrics
+pub mod worker; //      all of it under one supervisor
 // beside
 #[cfg(feature = "local")]
-pub mod local;
+pub mod local; //       the embedded AWS behind one port

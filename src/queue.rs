@@ -2,7 +2,7 @@
 //!
 //! One task owns all that is known of the queue's messages and decides everything; whatever takes
 //! time (receives, handlers, deletes, renewals) runs as a task of its own and comes back as an
-//! [`Event`]. So there is no lock, and what is decided can be tested without a network.
+//! event. So there is no lock, and what is decided can be tested without a network.
 
 mod check;
 mod conclude;

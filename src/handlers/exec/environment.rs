@@ -40,7 +40,6 @@ const VALUE_MAX: usize = 32 << 10;
 const NAME_MAX: usize = 512;
 /// The longest list of what was left out.
 const LIST_MAX: usize = 4 << 10;
-const ALWAYS: [&str; 5] = ["PATH", "HOME", "LANG", "TZ", "TMPDIR"];
 
 type Variable = (OsString, OsString);
 
@@ -55,25 +54,11 @@ pub(super) struct Environment {
 impl Environment {
     /// Reads the daemon's own environment, once.
     pub(super) fn of_daemon(settings: &config::Exec) -> Self {
-        // Not a setting: what a child inherits has to be read as it is, and by prefix.
-        Self::new(settings, std::env::vars_os(), argument_space() / 2)
+        let inherited = config::env::inherited(&settings.environment);
+        Self::new(settings, inherited, argument_space() / 2)
     }
 
-    fn new(settings: &config::Exec, daemon: impl Iterator<Item = Variable>, space: usize) -> Self {
-        let is_named = |name: &OsStr| {
-            let Some(name) = name.to_str() else { return false };
-            ALWAYS.contains(&name)
-                || name.starts_with("LC_")
-                || settings.environment.iter().any(|wanted| wanted == name)
-        };
-        let mut inherited: BTreeMap<OsString, OsString> =
-            daemon.filter(|(name, _)| is_named(name)).collect();
-        for entry in &settings.environment {
-            if let Some((name, value)) = entry.split_once('=') {
-                inherited.insert(name.into(), value.into());
-            }
-        }
-        let inherited: Vec<Variable> = inherited.into_iter().collect();
+    fn new(settings: &config::Exec, inherited: Vec<Variable>, space: usize) -> Self {
         let taken: usize = inherited.iter().map(|(name, value)| cost(name, value)).sum();
         let arguments: usize = settings.command.iter().map(|word| word.len() + 9).sum();
         Self { inherited, room: space.saturating_sub(taken + arguments) }
@@ -180,10 +165,10 @@ mod tests {
     use crate::handlers::samples;
     use bytes::Bytes;
 
-    fn settings(environment: &[&str]) -> config::Exec {
+    fn settings() -> config::Exec {
         config::Exec {
             command: vec!["/bin/true".to_owned()],
-            environment: environment.iter().map(ToString::to_string).collect(),
+            environment: Vec::new(),
             directory: None,
         }
     }
@@ -199,35 +184,7 @@ mod tests {
     }
 
     fn empty(space: usize) -> Environment {
-        Environment::new(&settings(&[]), std::iter::empty(), space)
-    }
-
-    #[test]
-    fn the_daemon_hands_on_what_is_named_and_no_more() {
-        let daemon = [
-            "PATH", "HOME", "LANG", "LC_ALL", "LC_TIME", "TZ", "TMPDIR", "SECRET", "FOO", "LCX",
-            "LANGUAGE",
-        ];
-        let daemon = daemon.iter().map(|name| (OsString::from(name), OsString::from("d")));
-        let environment =
-            Environment::new(&settings(&["FOO", "BAR=b=c", "TZ=UTC", "ABSENT"]), daemon, 1 << 20);
-        let names: Vec<String> = environment
-            .inherited
-            .iter()
-            .map(|(name, value)| format!("{}={}", name.display(), value.display()))
-            .collect();
-        let wanted = [
-            "BAR=b=c",
-            "FOO=d",
-            "HOME=d",
-            "LANG=d",
-            "LC_ALL=d",
-            "LC_TIME=d",
-            "PATH=d",
-            "TMPDIR=d",
-            "TZ=UTC",
-        ];
-        assert_eq!(names, wanted);
+        Environment::new(&settings(), Vec::new(), space)
     }
 
     #[test]

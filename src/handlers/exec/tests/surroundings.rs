@@ -10,7 +10,7 @@ async fn the_environment_is_exactly_what_is_documented() {
     message.attributes.insert("note".to_owned(), lines);
     let big = Attribute::String("x".repeat(40 << 10));
     message.attributes.insert("big".to_owned(), big);
-    let seen = seen_by("env -0", message, &["GREETING=hello"]).await;
+    let seen = seen_by("env -0", message, &["CARGO_PKG_NAME"]).await;
     let mut names = Vec::new();
     for variable in seen.split_terminator('\0') {
         let (name, value) = variable.split_once('=').unwrap();
@@ -18,7 +18,7 @@ async fn the_environment_is_exactly_what_is_documented() {
             "LONGSHORE_ATTR_NOTE" => assert_eq!(value, "one\ntwo"),
             "LONGSHORE_OMITTED" => assert_eq!(value, "big"),
             "LONGSHORE_EVENT" => assert_eq!(value, "OrderPlaced.shop"),
-            "GREETING" => assert_eq!(value, "hello"),
+            "CARGO_PKG_NAME" => assert_eq!(value, "longshore"),
             _ => {}
         }
         names.push(name);
@@ -29,7 +29,7 @@ async fn the_environment_is_exactly_what_is_documented() {
     names.retain(|name| !name.starts_with("LC_"));
     names.sort_unstable();
     let wanted = [
-        "GREETING",
+        "CARGO_PKG_NAME",
         "LONGSHORE_ATTR_NOTE",
         "LONGSHORE_ATTR_RAW",
         "LONGSHORE_ATTR_SIZE_CM",
