@@ -201,3 +201,46 @@ async fn a_file_younger_than_min_age_waits() {
     assert!(began.elapsed() >= Duration::from_millis(600));
     running.stop().await;
 }
+
+/// Parts that are large for the budget are read twice in blocks instead of being held.
+#[tokio::test]
+async fn a_small_budget_still_sends_large_parts() {
+    let mut yard = Yard::new();
+    yard.settings.buffer = 4 << 20;
+    let contents: Vec<u8> = (0..=5_u32 << 20).flat_map(u32::to_le_bytes).collect();
+    yard.deliver("large.bin", &contents);
+    yard.deliver("medium.bin", &contents[..3 << 20]);
+    yard.once().await.unwrap();
+    assert!(yard.s3.object("large.bin") == Some(contents.clone()));
+    assert!(yard.s3.object("medium.bin") == Some(contents[..3 << 20].to_vec()));
+    assert_eq!(yard.s3.held_whole().iter().filter(|whole| !**whole).count(), 3);
+    let mut sent = yard.s3.asked("PUT part");
+    sent.extend(yard.s3.asked("PUT"));
+    for request in sent {
+        assert!(!request.headers.contains_key("x-amz-trailer"), "{:?}", request.headers);
+        assert!(!request.headers.contains_key("content-encoding"));
+    }
+}
+
+/// A file that changes while its blocks are sent is told apart from a connection that fails.
+#[tokio::test]
+async fn a_large_file_that_changes_midway_pauses_nothing() {
+    let mut yard = Yard::new();
+    yard.settings.buffer = 4 << 20;
+    yard.deliver("large.bin", &vec![1; 17 << 20]);
+    let path = yard.path("large.bin");
+    let mut parts = 0;
+    yard.s3.script(move |asked| {
+        parts += usize::from(asked.what == "PUT part");
+        if asked.what == "PUT part" && parts == 1 {
+            let mut file = fs::OpenOptions::new().append(true).open(&path).unwrap();
+            file.write_all(b"more").unwrap();
+        }
+        None
+    });
+    yard.once().await.unwrap();
+    assert_eq!(yard.s3.object("large.bin").map(|bytes| bytes.len()), Some((17 << 20) + 4));
+    assert_eq!(yard.s3.landed().len(), 1);
+    assert_eq!(yard.s3.open_uploads(), 0);
+    assert!(yard.s3.asked("HEAD").len() == 1, "no probe was needed");
+}

@@ -38,6 +38,7 @@ struct State {
     asked: Vec<Asked>,
     script: Option<Script>,
     begun: usize,
+    held_whole: Vec<bool>,
 }
 
 /// Clones of its client share it.
@@ -99,9 +100,13 @@ impl S3 {
         permits
     }
 
+    /// Of each request, whether its body came as one piece of memory.
+    pub(super) fn held_whole(&self) -> Vec<bool> {
+        self.state.lock().unwrap().held_whole.clone()
+    }
+
     async fn answer(&self, request: HttpRequest) -> HttpResponse {
         let (asked, query) = asked(&request);
-        let body = request.body().bytes().unwrap_or_default().to_vec();
         let scripted = {
             let mut state = self.state.lock().unwrap();
             state.asked.push(asked.clone());
@@ -111,6 +116,12 @@ impl S3 {
         if let (Some(held), true) = (held, asked.what.starts_with("PUT")) {
             held.acquire().await.unwrap().forget();
         }
+        let held_whole = request.body().bytes().is_some();
+        let Ok(body) = http_body_util::BodyExt::collect(request.into_body()).await else {
+            return respond(400, &error("IncompleteBody"));
+        };
+        let body = body.to_bytes().to_vec();
+        self.state.lock().unwrap().held_whole.push(held_whole);
         if let Some(Answer(status, code)) = scripted {
             return respond(status, &error(code));
         }
