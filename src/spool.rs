@@ -2,16 +2,18 @@
 //!
 //! A file keeps its name until S3 has it, is read only through the descriptor that was opened, and
 //! leaves only after S3 confirmed exactly those bytes; a newer file under the same name stays.
-//! Nothing that is written beside it: what is known of a file between attempts is in memory, and
-//! after a restart every file is simply due.
+//! Nothing is written down about a file that waits: what is known of it between attempts is in
+//! memory, and after a restart every file is simply due.
 
 mod attempt;
 mod backlog;
+mod candidate;
 mod check;
 mod deliver;
 mod directory;
 mod judge;
 pub mod key;
+mod look;
 mod open;
 mod pause;
 mod quarantine;
@@ -135,7 +137,7 @@ impl Spool {
         (ready, once): (Option<Latch>, bool),
     ) -> Result<(Why, Option<Latch>)> {
         let directory = Arc::new(directory);
-        let watch = self.watch(&directory);
+        let watch = self.watch(&directory).await?;
         let at = Arc::clone(&directory);
         let left = self.means.blocking.run(move || settle::leftovers(&at)).await?;
         let left = match left {
@@ -172,19 +174,20 @@ impl Spool {
         Ok((why, serving.ready.take()))
     }
 
-    fn watch(&self, directory: &Directory) -> Watch {
+    async fn watch(&self, directory: &Directory) -> Result<Watch> {
         let spool = &self.name;
         if let Some(kind) = directory.network {
             tracing::info!(spool, filesystem = kind, "no file events here, the spool is polled");
-            return Watch::none();
+            return Ok(Watch::none());
         }
-        match Watch::begin(&directory.path) {
+        let path = directory.path.clone();
+        Ok(match self.means.blocking.run(move || Watch::begin(&path)).await? {
             Ok(watch) => watch,
             Err(error) => {
                 tracing::warn!(spool, %error, "no file events to be had, the spool is polled");
                 Watch::none()
             }
-        }
+        })
     }
 }
 
@@ -196,15 +199,18 @@ struct Trouble {
 
 impl Trouble {
     fn tell(&mut self, spool: &str, error: &Error) {
-        let text = error.to_string();
-        let known = self
-            .told
-            .as_ref()
-            .is_some_and(|(told, when)| *told == text && when.elapsed() < TELL_EVERY);
-        if !known {
+        if self.is_news(error.to_string(), Instant::now()) {
             tracing::warn!(spool, %error, "spool waits for its directory");
-            self.told = Some((text, Instant::now()));
         }
+    }
+
+    fn is_news(&mut self, text: String, now: Instant) -> bool {
+        let known = self.told.as_ref();
+        if known.is_some_and(|(told, when)| *told == text && now < *when + TELL_EVERY) {
+            return false;
+        }
+        self.told = Some((text, now));
+        true
     }
 
     fn over(&mut self, spool: &str) {

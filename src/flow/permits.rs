@@ -51,6 +51,11 @@ impl Bytes {
         Self { free: Arc::new(Semaphore::new(permits)), all }
     }
 
+    /// The whole budget.
+    pub fn all(&self) -> u64 {
+        u64::from(self.all) * BLOCK
+    }
+
     /// Takes so many bytes, waiting for them to come free. More than the whole budget takes the
     /// whole budget: such a one runs alone. Cancel-safe.
     pub(crate) async fn take(&self, bytes: u64) -> Permit {

@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::backlog::{Candidate, Hint, Job, Record};
+use super::candidate::{Candidate, Hint, Job, Record};
 use super::deliver::{self, Destination, LARGEST_OBJECT, Load, Means, Refusal};
 use super::directory::Directory;
 use super::open::{self, Id, Opened, Place, Stamp, Writer};
@@ -130,7 +130,7 @@ impl Bench {
     }
 
     /// How long this file has to be left alone yet; nothing where it is ready.
-    fn wait(
+    pub(super) fn wait(
         &self,
         candidate: &Candidate,
         record: &mut Record,
@@ -142,7 +142,8 @@ impl Bench {
         if matches!(candidate.id.place, Place::Settling(_)) {
             return None;
         }
-        let young = self.settings.min_age.saturating_sub(stamp.age());
+        // Where the clocks disagree, a file is not kept back for ever.
+        let young = self.settings.min_age.saturating_sub(stamp.age().unwrap_or(Duration::MAX));
         if !young.is_zero() {
             return Some(young);
         }
@@ -159,7 +160,7 @@ impl Bench {
                 Duration::ZERO
             }
         };
-        let aged = if self.directory.network.is_none() { stamp.age() } else { Duration::ZERO };
+        let aged = stamp.age().filter(|_| self.directory.network.is_none()).unwrap_or_default();
         let left = quiet.saturating_sub(seen.max(aged));
         (!left.is_zero()).then_some(left)
     }

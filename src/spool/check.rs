@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 
+use super::deliver::header;
 use super::directory::{self, Directory};
 use super::open::{self, Writer};
 use crate::aws::fault::fault;
@@ -123,7 +124,9 @@ async fn bucket(settings: &config::Spool, aws: &Aws, probe: bool) -> Vec<Finding
 
 async fn write(connection: &Connection, bucket: &str) -> Result<()> {
     let put = connection.s3.put_object().bucket(bucket).key(PROBE_KEY);
+    // As uploads do: the checksum (of nothing) in a header, and no trailer.
     put.body(Vec::new().into())
+        .checksum_crc64_nvme(header(0))
         .send()
         .await
         .map_err(|error| fault(format!("writing {PROBE_KEY:?} to bucket {bucket:?}"), error))?;

@@ -148,7 +148,7 @@ impl Destination {
 }
 
 /// The checksum as S3's headers carry it.
-fn header(checksum: u64) -> String {
+pub(super) fn header(checksum: u64) -> String {
     STANDARD.encode(checksum.to_be_bytes())
 }
 

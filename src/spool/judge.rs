@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::attempt::{Attempt, End};
-use super::backlog::{Candidate, Hint, Record};
+use super::candidate::{Candidate, Hint, Record};
 use super::open::{Id, Place, Stamp};
 use super::pause::Refused;
 use super::serve::Serving;

@@ -80,14 +80,11 @@ impl Stamp {
         Ok(Self::of(&fs::fstat(file)?))
     }
 
-    /// How long ago it was modified; a time in the future counts as long ago.
-    pub(crate) fn age(&self) -> Duration {
+    /// How long ago it was modified; nothing where that is in the future.
+    pub(crate) fn age(&self) -> Option<Duration> {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let now = i128::try_from(now.as_nanos()).unwrap_or(i128::MAX);
-        match u64::try_from(now - self.modified) {
-            Ok(age) => Duration::from_nanos(age),
-            Err(_) => Duration::MAX,
-        }
+        u64::try_from(now - self.modified).ok().map(Duration::from_nanos)
     }
 }
 

@@ -45,12 +45,20 @@ pub(crate) enum Why {
     Fifo,
     Socket,
     Device,
+    Unreadable,
 }
 
 impl Why {
     /// Those that are counted, in the order of the metric's labels.
-    pub(crate) const COUNTED: [Self; 6] =
-        [Self::Temporary, Self::Directory, Self::Symlink, Self::Fifo, Self::Socket, Self::Device];
+    pub(crate) const COUNTED: [Self; 7] = [
+        Self::Temporary,
+        Self::Directory,
+        Self::Symlink,
+        Self::Fifo,
+        Self::Socket,
+        Self::Device,
+        Self::Unreadable,
+    ];
 
     pub(crate) const fn label(self) -> &'static str {
         match self {
@@ -61,6 +69,7 @@ impl Why {
             Self::Fifo => "fifo",
             Self::Socket => "socket",
             Self::Device => "device",
+            Self::Unreadable => "unreadable",
         }
     }
 }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use rustix::fs::{self, Dir, FileType, Mode, OFlags};
 
-use super::backlog::{Candidate, Hint};
+use super::candidate::{Candidate, Hint};
 use super::directory::Directory;
 use super::open::{self, Id};
 use super::rules::{self, Why};
@@ -59,7 +59,7 @@ impl Pass {
             let known = told.and_then(rules::by_type);
             match rules::by_name(name, ignore).or(known) {
                 Some(why) => batch.leave(name, why),
-                None => batch.look(directory, name, Hint::Found)?,
+                None => batch.look(directory, name, Hint::Found),
             }
         }
         Ok(batch)
@@ -72,26 +72,27 @@ impl Batch {
         directory: &Directory,
         ignore: &Ignore,
         names: Vec<(OsString, Hint)>,
-    ) -> io::Result<Self> {
+    ) -> Self {
         let mut batch = Self::default();
         for (name, hint) in names {
             match rules::by_name(&name, ignore) {
                 Some(why) => batch.leave(&name, why),
-                None => batch.look(directory, &name, hint)?,
+                None => batch.look(directory, &name, hint),
             }
         }
-        Ok(batch)
+        batch
     }
 
-    fn look(&mut self, directory: &Directory, name: &OsStr, hint: Hint) -> io::Result<()> {
-        match open::look(directory, name)? {
-            Some(Ok(stamp)) => {
+    fn look(&mut self, directory: &Directory, name: &OsStr, hint: Hint) {
+        match open::look(directory, name) {
+            Ok(Some(Ok(stamp))) => {
                 self.candidates.push(Candidate { id: Id::in_spool(name), stamp, hint });
             }
-            Some(Err(why)) => self.leave(name, why),
-            None => {}
+            Ok(Some(Err(why))) => self.leave(name, why),
+            Ok(None) => {}
+            // The next pass looks again; one bad entry is no reason to leave the others.
+            Err(_) => self.leave(name, Why::Unreadable),
         }
-        Ok(())
     }
 
     fn leave(&mut self, name: &OsStr, why: Why) {

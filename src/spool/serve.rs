@@ -9,11 +9,13 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::attempt::{Attempt, Bench};
-use super::backlog::{Backlog, Hint, Job};
+use super::backlog::Backlog;
+use super::candidate::{Hint, Job};
+use super::look::next_batch;
 use super::pause::{Admission, Gate};
 use super::say::Voice;
-use super::scan::{Batch, Ignored, Pass, Scanned};
-use super::watch::{Heard, Watch};
+use super::scan::{Batch, Ignored, Scanned};
+use super::watch::Watch;
 use crate::error::{Error, Kind, Result};
 use crate::shutdown::Shutdown;
 use crate::supervisor::{End as TaskEnd, Ended, Tasks};
@@ -23,8 +25,6 @@ use crate::telemetry::health::Latch;
 const ALIVE_EVERY: Duration = Duration::from_secs(5);
 /// How long settled files may wait for others, to share one sync.
 const SYNC_AFTER: Duration = Duration::from_millis(50);
-/// A pass never takes more than this part of the time.
-const PASS_SHARE: u32 = 20;
 /// While a pass runs, nothing is sent for so long, so that the oldest are found first.
 const PASS_HEAD_START: Duration = Duration::from_secs(1);
 
@@ -44,7 +44,7 @@ pub(super) enum Report {
     Bucket(Result<()>),
     Pass,
     Alive(Result<()>),
-    Named(std::io::Result<Batch>),
+    Named(Result<Batch>),
     Synced(std::io::Result<()>),
 }
 
@@ -60,14 +60,15 @@ pub(crate) struct Serving {
     pub(super) gone: Option<Error>,
     pub(super) names: Vec<(std::ffi::OsString, Hint)>,
     pub(super) next_pass: Instant,
-    tasks: Tasks<Report>,
+    pub(super) short_pass: Instant,
+    pub(super) tasks: Tasks<Report>,
+    pub(super) ignored: Ignored,
+    pub(super) pass: Option<(Instant, mpsc::Receiver<Scanned>)>,
+    pub(super) passes: u32,
+    pub(super) naming: bool,
+    pub(super) checking: bool,
+    pub(super) alive_at: Instant,
     watch: Watch,
-    ignored: Ignored,
-    pass: Option<(Instant, mpsc::Receiver<Scanned>)>,
-    passes: u32,
-    naming: bool,
-    checking: bool,
-    alive_at: Instant,
     attempts: usize,
 }
 
@@ -90,6 +91,7 @@ impl Serving {
             gone: None,
             names: Vec::new(),
             next_pass: now,
+            short_pass: now,
             tasks: Tasks::new(),
             watch,
             ignored: Ignored::default(),
@@ -130,45 +132,6 @@ impl Serving {
                 () = shutdown.draining(), if !stopping => {}
             }
         }
-    }
-
-    /// Starts what is due: names from events, passes, a look at the directory itself.
-    fn look_around(&mut self, now: Instant) {
-        if !self.names.is_empty() && !self.naming {
-            self.naming = true;
-            let names = std::mem::take(&mut self.names);
-            let bench = Arc::clone(&self.bench);
-            self.tasks.spawn("names", async move {
-                let directory = Arc::clone(&bench.directory);
-                let ignore = bench.settings.ignore.clone();
-                let looked = move || Batch::named(&directory, &ignore, names);
-                Report::Named(flat(bench.means.blocking.run(looked).await))
-            });
-        }
-        let short = self.backlog.wants_pass();
-        if self.pass.is_none() && (now >= self.next_pass || short) {
-            self.begin_pass(now);
-        }
-        if now >= self.alive_at && !self.checking {
-            self.checking = true;
-            let bench = Arc::clone(&self.bench);
-            self.tasks.spawn("alive", async move {
-                let directory = Arc::clone(&bench.directory);
-                let alive = bench.means.blocking.run(move || directory.still_there()).await;
-                Report::Alive(alive.and_then(|alive| alive))
-            });
-        }
-    }
-
-    fn begin_pass(&mut self, now: Instant) {
-        let (send, receive) = mpsc::channel(2);
-        self.pass = Some((now, receive));
-        self.backlog.pass_begins();
-        let bench = Arc::clone(&self.bench);
-        self.tasks.spawn("pass", async move {
-            read_all(&bench, send).await;
-            Report::Pass
-        });
     }
 
     /// Fills the free slots, as far as the gate lets it.
@@ -245,71 +208,12 @@ impl Serving {
                 self.naming = false;
                 self.enter(batch);
             }
-            Report::Named(Err(_)) => {
-                self.naming = false;
-                self.alive_at = Instant::now();
-                self.next_pass = self.next_pass.min(Instant::now() + Duration::from_secs(1));
-            }
+            Report::Named(Err(error)) => return Err(error),
             Report::Synced(Err(error)) => {
                 tracing::warn!(spool = self.voice.spool, %error, "spool not synced to disk");
             }
         }
         Ok(())
-    }
-
-    fn heard(&mut self, heard: Heard) {
-        match heard {
-            // What does not fit is found by a pass.
-            Heard::Name(name, hint) if self.names.len() < super::backlog::WINDOW => {
-                self.names.push((name, hint));
-            }
-            Heard::Name(..) | Heard::Lost => self.next_pass = Instant::now(),
-            Heard::Gone => {
-                let what = format!("{} was moved or removed", self.bench.directory.path.display());
-                self.lose(Some(Error::new(Kind::File, what)));
-            }
-        }
-    }
-
-    fn scanned(&mut self, scanned: Option<Scanned>) {
-        match scanned {
-            Some(Scanned::Batch(batch)) => {
-                let last = batch.last;
-                self.enter(batch);
-                if last {
-                    self.end_pass();
-                }
-            }
-            Some(Scanned::Failed(path, error)) => {
-                self.pass = None;
-                self.lose(Some(super::directory::unusable("reading", &path, error)));
-            }
-            None => self.pass = None,
-        }
-    }
-
-    fn enter(&mut self, batch: Batch) {
-        for candidate in batch.candidates {
-            self.backlog.offer(candidate);
-        }
-        for (name, why) in self.ignored.enter(batch.ignored) {
-            self.voice.left_alone(&name, why);
-        }
-    }
-
-    fn end_pass(&mut self) {
-        let Some((began, _)) = self.pass.take() else {
-            return;
-        };
-        let took = began.elapsed();
-        let interval = self.bench.settings.poll_interval;
-        let wait = interval.mul_f64(0.95 + 0.1 * fastrand::f64()).max(took * PASS_SHARE);
-        self.next_pass = Instant::now() + wait;
-        self.passes = self.passes.saturating_add(1);
-        for (why, count) in self.ignored.end_of_pass() {
-            crate::telemetry::metrics::ignored(&self.voice.spool, why.label(), count);
-        }
-        self.count();
     }
 
     /// Once a pass was made: nothing is left, or nothing that another attempt soon would help.
@@ -331,7 +235,7 @@ impl Serving {
         }
     }
 
-    fn lose(&mut self, error: Option<Error>) {
+    pub(super) fn lose(&mut self, error: Option<Error>) {
         self.gone = self.gone.take().or(error);
     }
 
@@ -343,6 +247,9 @@ impl Serving {
         }
         wake = wake.min(self.alive_at.max(if self.checking { far } else { now }));
         match &self.pass {
+            None if self.backlog.wants_pass() => {
+                wake = wake.min(self.next_pass).min(self.short_pass);
+            }
             None => wake = wake.min(self.next_pass),
             Some((began, _)) if self.backlog.has_ready() => {
                 let started = *began + PASS_HEAD_START;
@@ -375,49 +282,6 @@ impl Serving {
     }
 }
 
-/// Reads the directory to its end, a batch at a time, as fast as the batches are taken.
-async fn read_all(bench: &Bench, send: mpsc::Sender<Scanned>) {
-    let failed = |error| Scanned::Failed(bench.directory.path.clone(), error);
-    let directory = Arc::clone(&bench.directory);
-    let mut pass = match flat(bench.means.blocking.run(move || Pass::begin(&directory)).await) {
-        Ok(pass) => pass,
-        Err(error) => {
-            let _stopped = send.send(failed(error)).await;
-            return;
-        }
-    };
-    loop {
-        let directory = Arc::clone(&bench.directory);
-        let ignore = bench.settings.ignore.clone();
-        let read = move || {
-            let batch = pass.next(&directory, &ignore)?;
-            Ok((pass, batch))
-        };
-        let (scanned, more) = match flat(bench.means.blocking.run(read).await) {
-            Ok((next, batch)) => {
-                let more = (!batch.last).then_some(next);
-                (Scanned::Batch(batch), more)
-            }
-            Err(error) => (failed(error), None),
-        };
-        // Nobody listens any more once the spool stops.
-        if send.send(scanned).await.is_err() {
-            return;
-        }
-        match more {
-            Some(next) => pass = next,
-            None => return,
-        }
-    }
-}
-
-async fn next_batch(pass: &mut Option<(Instant, mpsc::Receiver<Scanned>)>) -> Option<Scanned> {
-    match pass {
-        Some((_, batches)) => batches.recv().await,
-        None => std::future::pending().await,
-    }
-}
-
-fn flat<T>(result: Result<std::io::Result<T>>) -> std::io::Result<T> {
+pub(super) fn flat<T>(result: Result<std::io::Result<T>>) -> std::io::Result<T> {
     result.map_err(std::io::Error::other).and_then(|result| result)
 }

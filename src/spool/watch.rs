@@ -8,7 +8,7 @@ use std::path::Path;
 use futures_util::StreamExt;
 use inotify::{EventMask, EventStream, Inotify, WatchMask};
 
-use super::backlog::Hint;
+use super::candidate::Hint;
 
 /// Room for some hundred events; more wait in the kernel.
 const BUFFER: usize = 16 * 1024;

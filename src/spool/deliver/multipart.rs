@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType, CompletedMultipartUpload, CompletedPart};
-use aws_smithy_types::byte_stream::ByteStream;
 use crc_fast::CrcAlgorithm;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use tokio_util::sync::CancellationToken;
@@ -126,8 +125,7 @@ async fn send(
     upload: &str,
     (number, offset, length): (i32, u64, u64),
 ) -> Result<Part, Refusal> {
-    let _bytes = means.bytes.take(length).await;
-    let stretch = read::stretch(load, means, (offset, length)).await?;
+    let stretch = read::stretch(load, means, (offset, length), destination.is_over_tls()).await?;
     let call = destination
         .s3
         .upload_part()
@@ -137,15 +135,15 @@ async fn send(
         .part_number(number)
         .content_length(i64::try_from(length).unwrap_or(i64::MAX))
         .checksum_crc64_nvme(header(stretch.checksum))
-        .body(ByteStream::from(stretch.bytes))
+        .body(stretch.body)
         .customize()
         .config_override(Destination::call(length))
         .mutate_request(destination.notice());
     let call = if destination.is_over_tls() { call.disable_payload_signing() } else { call };
-    let answer = call
-        .send()
-        .await
-        .map_err(|error| destination.refused("uploading a part of", &load.key, error))?;
+    let answer = call.send().await.map_err(|error| {
+        let told = destination.refused("uploading a part of", &load.key, error);
+        read::fault_of(&stretch.broken).unwrap_or(told)
+    })?;
     confirmed(&load.key, stretch.checksum, answer.checksum_crc64_nvme())?;
     Ok(Part { number, length, checksum: stretch.checksum, etag: answer.e_tag })
 }

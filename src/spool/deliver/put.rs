@@ -1,7 +1,5 @@
 //! A file in one request.
 
-use aws_smithy_types::byte_stream::ByteStream;
-
 use super::{Destination, Load, Means, Refusal, confirmed, content_type, header, read};
 
 pub(super) async fn deliver(
@@ -10,8 +8,7 @@ pub(super) async fn deliver(
     means: &Means,
 ) -> Result<(), Refusal> {
     let size = load.stamp.size;
-    let _bytes = means.bytes.take(size).await;
-    let stretch = read::stretch(load, means, (0, size)).await?;
+    let stretch = read::stretch(load, means, (0, size), destination.is_over_tls()).await?;
     let call = destination
         .s3
         .put_object()
@@ -20,12 +17,14 @@ pub(super) async fn deliver(
         .content_type(content_type(&load.key))
         .content_length(i64::try_from(size).unwrap_or(i64::MAX))
         .checksum_crc64_nvme(header(stretch.checksum))
-        .body(ByteStream::from(stretch.bytes))
+        .body(stretch.body)
         .customize()
         .config_override(Destination::call(size))
         .mutate_request(destination.notice());
     let call = if destination.is_over_tls() { call.disable_payload_signing() } else { call };
-    let answer =
-        call.send().await.map_err(|error| destination.refused("uploading", &load.key, error))?;
+    let answer = call.send().await.map_err(|error| {
+        let told = destination.refused("uploading", &load.key, error);
+        read::fault_of(&stretch.broken).unwrap_or(told)
+    })?;
     confirmed(&load.key, stretch.checksum, answer.checksum_crc64_nvme())
 }

@@ -1,0 +1,158 @@
+//! What S3 refuses: once, for one file, or for all of them.
+
+use super::s3::Answer;
+use super::*;
+
+#[tokio::test]
+async fn a_failure_in_passing_is_tried_again() {
+    let yard = Yard::new();
+    yard.deliver("a", b"x");
+    let mut puts = 0;
+    yard.s3.script(move |asked| {
+        puts += usize::from(asked.what == "PUT");
+        (asked.what == "PUT" && puts < 3).then_some(Answer(503, "SlowDown"))
+    });
+    yard.once().await.unwrap();
+    assert_eq!(yard.s3.asked("PUT").len(), 3);
+    assert!(yard.names().is_empty());
+}
+
+/// 403 for one key among others: it is retried and never lost, and the others are unhindered.
+#[tokio::test]
+async fn one_key_that_is_denied_does_not_stop_the_others() {
+    let yard = Yard::new();
+    yard.deliver("denied", b"x");
+    for n in 0..20 {
+        yard.deliver(&format!("f{n}"), b"x");
+    }
+    yard.s3.script(|asked| {
+        (asked.what == "PUT" && asked.key == "denied").then_some(Answer(403, "AccessDenied"))
+    });
+    let running = yard.start().await;
+    until("the others landed", || yard.s3.keys().len() == 20).await;
+    let denied = || yard.s3.asked("PUT").iter().filter(|put| put.key == "denied").count();
+    let so_far = denied();
+    until("it is tried again", || denied() > so_far).await;
+    // A file that comes later is not held up by it either.
+    yard.deliver("late", b"x");
+    until("the late one landed", || yard.s3.object("late").is_some()).await;
+    assert_eq!(yard.names(), ["denied"]);
+    assert!(yard.quarantined().is_empty());
+    yard.s3.obey();
+    yard.is_empty().await;
+    running.stop().await;
+}
+
+/// Everything is denied: one probe at a time, each of another file, and all land afterwards.
+#[tokio::test]
+async fn a_bucket_that_refuses_everything_sees_probes_only() {
+    let yard = Yard::new();
+    for n in 0..200 {
+        yard.deliver(&format!("f{n:03}"), b"x");
+    }
+    yard.s3.script(|asked| (asked.what == "PUT").then_some(Answer(403, "AccessDenied")));
+    let running = yard.start().await;
+    let puts = || yard.s3.asked("PUT");
+    // Those under way when it paused, a first probe at once, and the next after five seconds.
+    until("a timed probe was sent", || puts().len() >= yard.settings.threads + 2).await;
+    assert!(puts().len() <= yard.settings.threads + 3, "{}", puts().len());
+    let keys: std::collections::BTreeSet<_> = puts().into_iter().map(|put| put.key).collect();
+    assert_eq!(keys.len(), puts().len(), "each probe is another file");
+    yard.s3.obey();
+    until("all landed", || yard.s3.keys().len() == 200).await;
+    yard.is_empty().await;
+    assert!(yard.quarantined().is_empty());
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn once_ends_with_the_reason_where_the_bucket_is_missing() {
+    let yard = Yard::new();
+    yard.deliver("a", b"x");
+    yard.s3.script(|asked| match asked.what.as_str() {
+        "HEAD" => Some(Answer(404, "")),
+        _ => Some(Answer(404, "NoSuchBucket")),
+    });
+    let error = yard.once().await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Missing);
+    assert!(error.to_string().contains("testbucket"), "{error}");
+    assert_eq!(yard.names(), ["a"]);
+}
+
+#[tokio::test]
+async fn an_object_that_s3_never_takes_goes_to_quarantine() {
+    let yard = Yard::new();
+    yard.deliver("bad", b"x");
+    yard.deliver("good", b"x");
+    yard.s3.script(|asked| (asked.key == "bad").then_some(Answer(400, "KeyTooLongError")));
+    yard.once().await.unwrap();
+    assert_eq!(yard.quarantined(), ["bad", "bad.reason.json"]);
+    assert_eq!(yard.s3.keys(), ["good"]);
+}
+
+/// The same 400 for every object is the bucket's business, for one among others its own.
+#[tokio::test]
+async fn an_invalid_request_is_the_objects_fault_only_where_others_land() {
+    let yard = Yard::new();
+    for n in 0..5 {
+        yard.deliver(&format!("f{n}"), b"x");
+    }
+    yard.s3.script(|asked| (asked.what == "PUT").then_some(Answer(400, "InvalidRequest")));
+    assert_eq!(yard.once().await.unwrap_err().kind(), Kind::Invalid);
+    assert_eq!(yard.names().len(), 5);
+    assert!(yard.quarantined().is_empty());
+    yard.s3.script(|asked| (asked.key == "f3").then_some(Answer(400, "InvalidRequest")));
+    yard.once().await.unwrap();
+    assert_eq!(yard.quarantined(), ["f3", "f3.reason.json"]);
+    assert_eq!(yard.s3.keys(), ["f0", "f1", "f2", "f4"]);
+}
+
+#[tokio::test]
+async fn an_answer_with_another_checksum_is_no_proof() {
+    let yard = Yard::new();
+    yard.deliver("a", b"x");
+    let mut puts = 0;
+    yard.s3.script(move |asked| {
+        puts += usize::from(asked.what == "PUT");
+        (asked.what == "PUT" && puts == 1).then_some(Answer(400, "BadDigest"))
+    });
+    yard.once().await.unwrap();
+    assert_eq!(yard.s3.asked("PUT").len(), 2);
+    assert!(yard.quarantined().is_empty());
+}
+
+/// Draining waits for what is under way; aborting cuts it off, and the file stays.
+#[tokio::test]
+async fn stopping_finishes_or_cuts_off() {
+    let yard = Yard::new();
+    let permits = yard.s3.hold();
+    let running = yard.start().await;
+    yard.deliver("a", b"x");
+    until("it is on its way", || yard.s3.asked("PUT").len() == 1).await;
+    running.shutdown.drain();
+    yard.deliver("b", b"x");
+    permits.add_permits(1);
+    running.stop().await;
+    assert_eq!(yard.s3.keys(), ["a"]);
+    assert_eq!(yard.names(), ["b"]);
+
+    let running = yard.start().await;
+    until("it is on its way", || yard.s3.asked("PUT").len() == 2).await;
+    running.shutdown.abort();
+    running.stop().await;
+    assert_eq!(yard.names(), ["b"]);
+}
+
+#[tokio::test]
+async fn an_aborted_upload_leaves_no_parts_behind() {
+    let yard = Yard::new();
+    let _permits = yard.s3.hold();
+    let running = yard.start().await;
+    yard.deliver("large", &vec![1; 17 << 20]);
+    until("a part is on its way", || !yard.s3.asked("PUT part").is_empty()).await;
+    running.shutdown.abort();
+    running.stop().await;
+    assert_eq!(yard.s3.asked("DELETE upload").len(), 1);
+    assert_eq!(yard.s3.open_uploads(), 0);
+    assert_eq!(yard.names(), ["large"]);
+}
