@@ -19,6 +19,8 @@ mod renew;
 mod report;
 mod settle;
 mod source;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -153,12 +155,23 @@ impl Queue {
     /// [`Kind::Bug`] when one of its tasks panicked; with `once`, why the queue could not be found
     /// or asked.
     pub async fn run(self, shutdown: Shutdown, ready: Latch, once: bool) -> Result<Report> {
-        let fifo = self.settings.queue.strip_suffix(".fifo").is_some();
-        let mut stages = Stages {
-            name: self.name,
-            settings: self.settings,
-            routes: self.routes,
-            aws: self.aws,
+        let mut stages = Stages::new(self, shutdown, ready, once);
+        stages.run().await?;
+        match stages.failure {
+            Some(error) => Err(error),
+            None => Ok(stages.report),
+        }
+    }
+}
+
+impl Stages {
+    fn new(queue: Queue, shutdown: Shutdown, ready: Latch, once: bool) -> Self {
+        let fifo = queue.settings.queue.strip_suffix(".fifo").is_some();
+        Self {
+            name: queue.name,
+            settings: queue.settings,
+            routes: queue.routes,
+            aws: queue.aws,
             shutdown,
             ready: Some(ready),
             once,
@@ -179,16 +192,9 @@ impl Queue {
             draining: false,
             last_moment: None,
             failure: None,
-        };
-        stages.run().await?;
-        match stages.failure {
-            Some(error) => Err(error),
-            None => Ok(stages.report),
         }
     }
-}
 
-impl Stages {
     async fn run(&mut self) -> Result<()> {
         let shutdown = self.shutdown.clone();
         loop {

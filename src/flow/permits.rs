@@ -52,7 +52,7 @@ impl Bytes {
     }
 
     /// The whole budget.
-    pub fn all(&self) -> u64 {
+    pub(crate) fn all(&self) -> u64 {
         u64::from(self.all) * BLOCK
     }
 

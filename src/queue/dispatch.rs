@@ -16,6 +16,7 @@ impl Stages {
     /// Starts the handler of a message.
     pub(super) fn start(&mut self, ticket: Ticket) {
         self.enter_stage(ticket, Stage::Running);
+        self.adopt_probe(ticket);
         let Some(item) = self.items.get(&ticket) else { return };
         let message = Arc::clone(&item.message);
         let Some(handler) = self.routes.find(message.event.as_deref()).cloned() else {

@@ -80,6 +80,14 @@ impl Stages {
         self.start(ticket);
     }
 
+    /// While polling is stopped, a message that is started is the one to try with.
+    pub(super) fn adopt_probe(&mut self, ticket: Ticket) {
+        if let Some(pause) = self.pause.as_mut().filter(|pause| pause.probe.is_none()) {
+            pause.probe = Some(ticket);
+            pause.next = None;
+        }
+    }
+
     /// The kept message is gone: its lease has ended.
     pub(super) fn forget_probe(&mut self, ticket: Ticket) {
         if let Some(pause) = self.pause.as_mut().filter(|pause| pause.probe == Some(ticket)) {

@@ -1,0 +1,153 @@
+//! What is decided, without a network: events go in, and what is known is looked at.
+
+use super::*;
+use crate::handler::{BoxHandler, Ending};
+use crate::outcome::{Outcome, Unavailable};
+use crate::telemetry::health::Readiness;
+
+/// A queue that was found, and whose calls reach nobody.
+async fn stages() -> Stages {
+    let aws = Aws::new();
+    let sealed = config::Aws {
+        endpoint_url: Some("http://127.0.0.1:1".to_owned()),
+        sealed: true,
+        ..config::Aws::default()
+    };
+    let connection = aws.connect(&sealed).await.unwrap();
+    let settings = config::Queue { aws: sealed, ..config::Queue::new("orders") };
+    let mut routes = Routes::new();
+    routes.set_default(BoxHandler::new("never", |_| std::future::pending())).unwrap();
+    let queue = Queue::new("orders", settings, routes, aws);
+    let ready = Readiness::new().wait_for("queue/orders");
+    let mut stages = Stages::new(queue, Shutdown::new(), ready, false);
+    stages.found(Ok(Box::new(Source {
+        connection,
+        url: crate::toolkit::sqs::QueueUrl::at("http://127.0.0.1:1/000000000000", "orders"),
+        lease: Duration::from_secs(30),
+        retention: Duration::from_hours(96),
+        rejects: None,
+        note: None,
+    })));
+    stages
+}
+
+impl Stages {
+    /// A poll brings these messages.
+    fn brought(&mut self, ids: &[&str]) {
+        let received = ids
+            .iter()
+            .map(|id| Received {
+                message: Message {
+                    id: (*id).to_owned(),
+                    queue: "orders".to_owned(),
+                    body: String::new(),
+                    attributes: std::collections::BTreeMap::new(),
+                    system_attributes: std::collections::BTreeMap::new(),
+                    event: None,
+                },
+                handle: format!("handle of {id}"),
+            })
+            .collect();
+        self.polls.left(ids.len());
+        let left = Instant::now();
+        self.on(Event::Polled { asked: ids.len(), left, result: Ok(received) });
+    }
+
+    /// The handler of the n-th message ends.
+    fn ends(&mut self, ticket: Ticket, verdict: crate::handler::Verdict) {
+        let run = Ran { verdict, ending: Ending::Finished, duration: Duration::ZERO };
+        self.on(Event::Ran { ticket, run });
+    }
+
+    fn is_polling(&mut self) -> bool {
+        matches!(self.next_poll(), Admission::Poll(_) | Admission::Wait(_))
+    }
+}
+
+fn unavailable() -> crate::handler::Verdict {
+    Err(Unavailable::new("no such program"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_message_is_kept_to_try_with_and_the_others_go_back() {
+    let mut stages = stages().await;
+    stages.brought(&["a", "b", "c"]);
+    for ticket in 0..3 {
+        stages.ends(ticket, unavailable());
+    }
+    assert_eq!(stages.items[&0].stage, Stage::Waiting);
+    assert_eq!(stages.items[&1].stage, Stage::Settling);
+    assert_eq!((stages.report.released, stages.report.retried), (2, 0));
+    assert_eq!(stages.next_poll(), Admission::Closed, "no receive is spent");
+    tokio::time::advance(Duration::from_secs(1)).await;
+    stages.probe();
+    assert_eq!(stages.items[&0].stage, Stage::Running);
+    stages.ends(0, Ok(Outcome::Done));
+    assert!(stages.pause.is_none());
+    assert!(stages.is_polling());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kept_message_whose_lease_ends_is_replaced_by_another_that_can_end_the_pause() {
+    let mut stages = stages().await;
+    stages.brought(&["a"]);
+    stages.ends(0, unavailable());
+    tokio::time::advance(Duration::from_secs(31)).await;
+    stages.renew();
+    assert!(stages.items.is_empty(), "its lease was never renewed");
+    tokio::time::advance(Duration::from_secs(2)).await;
+    assert_eq!(stages.next_poll(), Admission::Poll(1));
+    stages.brought(&["b"]);
+    assert_eq!(stages.next_poll(), Admission::Closed, "one at a time");
+    stages.ends(1, Ok(Outcome::Done));
+    assert!(stages.pause.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_done_is_deleted_when_it_comes_again_and_not_run() {
+    let mut stages = stages().await;
+    stages.brought(&["a"]);
+    stages.ends(0, Ok(Outcome::Done));
+    let failed = Error::new(Kind::Invalid, "the handle is not valid");
+    stages.on(Event::Deleted(vec![(0, Some(failed))]));
+    assert!(stages.items.is_empty());
+    stages.brought(&["a"]);
+    assert_eq!(stages.items[&1].stage, Stage::Settling);
+    assert_eq!(stages.report.done, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn done_after_the_lease_was_lost_sends_no_delete() {
+    let mut stages = stages().await;
+    stages.brought(&["a"]);
+    tokio::time::advance(Duration::from_secs(31)).await;
+    stages.renew();
+    assert!(stages.items[&0].keeper.is_lost());
+    stages.ends(0, Ok(Outcome::Done));
+    assert!(stages.items.is_empty());
+    assert_eq!(stages.settle.take_deletes(true), None);
+    // The copy that comes back is deleted, not run.
+    stages.brought(&["a"]);
+    assert_eq!(stages.settle.take_deletes(true), Some(vec![1]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_copy_of_what_still_runs_brings_its_handle_and_no_second_run() {
+    let mut stages = stages().await;
+    stages.brought(&["a"]);
+    stages.brought(&["a"]);
+    assert_eq!(stages.items.len(), 1);
+    assert_eq!(stages.slots, 1);
+    stages.ends(0, Ok(Outcome::Done));
+    assert_eq!(stages.settle.take_deletes(true), Some(vec![0]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_while_draining_goes_back_at_once() {
+    let mut stages = stages().await;
+    stages.drain();
+    stages.brought(&["a", "b"]);
+    assert_eq!(stages.report.released, 2);
+    let back = stages.settle.take_give_backs(true).unwrap();
+    assert!(back.iter().all(|(_, delay)| delay.is_zero()), "{back:?}");
+}
