@@ -65,7 +65,10 @@ fn sealed(settings: &config::Aws, http: Option<SharedHttpClient>) -> SdkConfig {
         .timeout_config(timeouts())
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
     builder.set_endpoint_url(settings.endpoint_url.clone());
-    builder.set_http_client(http);
+    // The SDK's own client would go through HTTP_PROXY, even to this host. This one knows neither
+    // proxies nor TLS.
+    let direct = || aws_smithy_http_client::Builder::new().build_http();
+    builder.set_http_client(Some(http.unwrap_or_else(direct)));
     builder.build()
 }
 
