@@ -5,12 +5,16 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "SdkError and the error codes keep growing")]
 
+use std::error::Error as StdError;
+
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_runtime_api::http::Response;
-use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use crate::error::{Error, Kind};
+
+/// How the SDK begins when no place that it looked at had credentials.
+pub(super) const NO_CREDENTIALS: &str = "no credentials found";
 
 /// The error of a call; `what` names the call and the thing it was for.
 pub fn fault<E>(what: impl Into<String>, error: SdkError<E, Response>) -> Error
@@ -29,13 +33,44 @@ where
             }
         }
         SdkError::TimeoutError(_) => "no answer in time".to_owned(),
-        _ => DisplayErrorContext(&error).to_string(),
+        _ => causes(&error),
     };
     let error = Error::new(kind, what).because(told);
     match advice(kind) {
         Some(advice) => error.hint(advice),
         None => error,
     }
+}
+
+/// What stands behind an error that never became an answer: the words of its causes, on one line.
+/// The SDK's own words for "something went wrong" say nothing and are left out.
+fn causes(error: &(dyn StdError + 'static)) -> String {
+    const EMPTY: [&str; 4] =
+        ["other", "io error", "dispatch failure", "the credential provider was not enabled"];
+    let mut told: Vec<String> = Vec::new();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        next = cause.source();
+        let text = on_one_line(&cause.to_string());
+        let known = told.iter().any(|told| told.contains(&text));
+        if !known && !EMPTY.contains(&text.as_str()) {
+            told.push(text);
+        }
+    }
+    if told.is_empty() { on_one_line(&error.to_string()) } else { told.join(": ") }
+}
+
+/// The chain of credentials tells of each place a line; a place where nobody has put any says
+/// nothing about what is wrong.
+fn on_one_line(text: &str) -> String {
+    let lines = text.lines().map(str::trim);
+    let told: Vec<&str> =
+        lines.filter(|line| !line.contains(": the credential provider was not enabled")).collect();
+    let text = told.join(" ");
+    if text.starts_with(NO_CREDENTIALS) && text.ends_with("Attempted:") {
+        return NO_CREDENTIALS.to_owned();
+    }
+    text
 }
 
 /// The kind of one failed entry of a batch call: its code, and whether SQS holds it our fault.
@@ -198,6 +233,24 @@ mod tests {
             assert_eq!(of_code(code), Some(Kind::Missing), "{code}");
         }
         assert_eq!(of_code("SomethingNew"), None);
+    }
+
+    #[test]
+    fn a_chain_of_causes_is_told_in_words_on_one_line() {
+        let chain = "no credentials found in chain. Attempted:\n  Environment: the credential \
+                     provider was not enabled: environment variable not set\n  Profile: the \
+                     profile `x` was not defined";
+        let told = "no credentials found in chain. Attempted: Profile: the profile `x` was not \
+                    defined";
+        assert_eq!(on_one_line(chain), told);
+        let nowhere = chain.lines().take(2).collect::<Vec<_>>().join("\n");
+        assert_eq!(on_one_line(&nowhere), "no credentials found");
+
+        let refused = std::io::Error::from_raw_os_error(111);
+        let connect = Error::new(Kind::Unreachable, "connecting").because(refused);
+        let other = std::io::Error::other(connect);
+        let outer = Error::new(Kind::Unreachable, "dispatch failure").because(other);
+        assert_eq!(causes(&outer), "connecting: Connection refused (os error 111)");
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! Who we are to AWS, in words.
 
 use super::Aws;
-use super::fault::fault;
-use crate::config;
-use crate::error::{Kind, Result};
+use super::fault::{NO_CREDENTIALS, fault};
+use crate::config::{self, env};
+use crate::error::{Error, Kind, Result};
 use crate::finding::Finding;
 
 /// Asks STS who we are. Needs no permission at all.
@@ -29,8 +29,21 @@ pub async fn check(aws: &Aws, settings: &config::Aws) -> Vec<Finding> {
         Ok(who) => Finding::good(format!("AWS knows us as {who}")),
         // S3-compatible stores and emulators often have no STS; what counts is asked below.
         Err(error) if settings.endpoint_url.is_some() && error.kind() != Kind::Credentials => {
-            Finding::limited(format!("the endpoint does not tell who we are: {error}"))
+            Finding::limited(format!("the endpoint does not tell who we are: {}", error.told()))
         }
-        Err(error) => Finding::unavailable(error.to_string()),
+        Err(error) => refused(settings, &error),
     }]
+}
+
+/// A profile that is not there is no error to the SDK, only one more place without credentials.
+fn refused(settings: &config::Aws, error: &Error) -> Finding {
+    let finding = Finding::of_error(error, 69);
+    let chosen = env::value("AWS_PROFILE").map(|name| name.to_string_lossy().into_owned());
+    match settings.profile.clone().or(chosen) {
+        Some(profile) if error.told().contains(NO_CREDENTIALS) => finding.fix(format!(
+            "write the profile {profile} into the shared AWS files (~/.aws/config, \
+             ~/.aws/credentials), or choose one that stands there"
+        )),
+        Some(_) | None => finding,
+    }
 }
