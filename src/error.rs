@@ -140,24 +140,33 @@ impl Error {
     }
 }
 
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.what)?;
+impl Error {
+    /// What happened and why, without what to do about it.
+    pub fn told(&self) -> String {
+        let mut told = self.what.clone();
         let mut last = self.what.clone();
         let mut source: Option<&(dyn StdError + 'static)> = self.source();
         while let Some(error) = source {
             let text = error.to_string();
             // Many libraries repeat their source in their own text.
             if !last.contains(&text) {
-                write!(f, ": {text}")?;
+                told.push_str(": ");
+                told.push_str(&text);
                 last = text;
             }
             source = error.source();
         }
-        if let Some(hint) = &self.hint {
-            write!(f, "; {hint}")?;
+        told
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.told())?;
+        match &self.hint {
+            Some(hint) => write!(f, "; {hint}"),
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 

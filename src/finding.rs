@@ -1,5 +1,9 @@
 //! What `longshore check` finds: one fact in words, whether it is well, and what to do if not.
 
+use std::fmt;
+
+use crate::error::Error;
+
 /// How well it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Health {
@@ -43,6 +47,19 @@ impl Finding {
     /// A service does not answer as it should (exit code 69).
     pub fn unavailable(what: impl Into<String>) -> Self {
         Self { exit_code: 69, ..Self::broken(what) }
+    }
+
+    /// An error, with its hint as what to do; `exit_code` as in [`Self::exit_code`].
+    pub fn of_error(error: &Error, exit_code: u8) -> Self {
+        let fix = error.advice().map(str::to_owned);
+        Self { fix, exit_code, ..Self::broken(error.told()) }
+    }
+
+    /// The same finding, told of the thing of this name.
+    #[must_use]
+    pub fn about(mut self, name: impl fmt::Display) -> Self {
+        self.what = format!("{name}: {}", self.what);
+        self
     }
 
     /// Adds what to do about it.

@@ -2,6 +2,7 @@
 //!
 //! They know messages and leases, and nothing of queues and spools.
 
+mod check;
 mod exec;
 mod http;
 mod print;
@@ -15,6 +16,8 @@ use aws_smithy_types::date_time::Format;
 use crate::config;
 use crate::error::Result;
 use crate::handler::BoxHandler;
+
+pub use check::check;
 
 /// A handler from its settings; `name` is how logs call it.
 ///

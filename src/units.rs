@@ -57,6 +57,11 @@ pub fn size(text: &str) -> Result<u64, String> {
         .ok_or_else(|| format!("{text:?} is not a size; write one like \"8MiB\""))
 }
 
+/// So many of a thing, in words: `1 message`, `2 messages`.
+pub fn count(number: u64, thing: &str) -> String {
+    if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
+}
+
 /// A duration as people write it, the way the settings read it.
 pub fn show(duration: Duration) -> String {
     let millis = duration.as_millis();

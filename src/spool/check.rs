@@ -24,10 +24,7 @@ pub async fn check(name: &str, settings: &config::Spool, aws: &Aws, probe: bool)
     let looked = Blocking::new(1).run(move || look(&own)).await;
     let mut findings = looked.unwrap_or_else(|error| vec![broken(&error)]);
     findings.extend(bucket(settings, aws, probe).await);
-    for finding in &mut findings {
-        finding.what = format!("spool {name}: {}", finding.what);
-    }
-    findings
+    findings.into_iter().map(|finding| finding.about(format_args!("spool {name}"))).collect()
 }
 
 /// Asks whether the bucket is there, and writes nothing.
@@ -136,14 +133,9 @@ async fn write(connection: &Connection, bucket: &str) -> Result<()> {
 }
 
 fn broken(error: &Error) -> Finding {
-    Finding { exit_code: 78, ..of(error) }
+    Finding::of_error(error, 78)
 }
 
 fn unavailable(error: &Error) -> Finding {
-    Finding { exit_code: 69, ..of(error) }
-}
-
-/// The error's text already ends with its hint.
-fn of(error: &Error) -> Finding {
-    Finding::broken(error.to_string())
+    Finding::of_error(error, 69)
 }

@@ -7,7 +7,7 @@ use longshore::config::{self, Config, env};
 use longshore::error::Result;
 use longshore::finding::{Finding, Health};
 use longshore::worker::Worker;
-use longshore::{aws, queue, spool};
+use longshore::{aws, handlers, queue, spool, units};
 use serde_json::json;
 
 use crate::args::Check;
@@ -26,13 +26,16 @@ pub(crate) fn run(args: &Check) -> Result<u8> {
     let file = env::settings_file(args.config.as_deref());
     let config = Config::load(&file)?;
     findings.tell(&Finding::good(format!(
-        "{} is valid: {} spools, {} queues",
+        "{} is valid: {}, {}",
         file.display(),
-        config.spools.len(),
-        config.queues.len()
+        count(config.spools.len(), "spool"),
+        count(config.queues.len(), "queue"),
     )));
     for note in &config.notes {
         findings.tell(&Finding::limited(note));
+    }
+    for (name, queue) in &config.queues {
+        findings.tell_all(handlers::check(name, queue));
     }
     // What building finds, `run` would refuse.
     Worker::new(config.clone())?;
@@ -43,6 +46,10 @@ pub(crate) fn run(args: &Check) -> Result<u8> {
         })?;
     }
     Ok(findings.exit_code)
+}
+
+fn count(number: usize, thing: &str) -> String {
+    units::count(u64::try_from(number).unwrap_or(u64::MAX), thing)
 }
 
 async fn online(args: &Check, config: &Config, findings: &mut Findings) {

@@ -62,7 +62,7 @@ async fn check_says_what_is_there_and_what_to_do() {
     missing.directory = yard.root.path().join("nowhere");
     let findings = check("reports", &missing, &aws, false).await;
     assert_eq!(findings[0].exit_code, 78);
-    assert!(findings[0].what.contains("mkdir -p"), "{}", findings[0].what);
+    assert!(findings[0].fix.as_deref().is_some_and(|fix| fix.contains("mkdir -p")));
 
     yard.s3.script(|_| Some(s3::Answer(404, "")));
     let findings = check("reports", &yard.settings, &aws, false).await;

@@ -1,0 +1,61 @@
+//! What `longshore check` says of the handlers of a queue. Starts nothing and sends nothing.
+
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Access, access};
+
+use crate::config;
+use crate::finding::Finding;
+
+/// Says of each handler whether it could be started: a program that is not there stops its queue.
+///
+/// A program that another handler brings, a URL that nobody serves yet: the first message shows
+/// them. Blocks for a few file-system calls.
+pub fn check(name: &str, settings: &config::Queue) -> Vec<Finding> {
+    let default = settings.handler.iter().map(|handler| (String::new(), handler));
+    let routes =
+        settings.routes.iter().map(|(event, handler)| (format!(" for {event:?}"), handler));
+    let programs = default.chain(routes).filter_map(|(event, handler)| match handler {
+        config::Handler::Exec(exec) => Some((event, exec)),
+        config::Handler::Http(_) | config::Handler::Print => None,
+    });
+    programs
+        .map(|(event, exec)| of_program(exec).about(format_args!("queue {name}{event}")))
+        .collect()
+}
+
+fn of_program(exec: &config::Exec) -> Finding {
+    if let Some(directory) = exec.directory.as_deref().filter(|directory| !directory.is_dir()) {
+        let shown = directory.display();
+        return Finding::broken(format!("the handler's directory {shown} is not there"))
+            .fix(format!("make it: mkdir -p {shown}, or correct directory"));
+    }
+    let program = exec.command.first().map_or("", String::as_str);
+    if program.contains('/') {
+        // A relative path counts from the directory in which the program will run.
+        let path = exec.directory.as_deref().unwrap_or(Path::new("")).join(program);
+        return match obstacle(&path) {
+            None => Finding::good(format!("the handler {} can be started", path.display())),
+            Some(obstacle) => Finding::broken(format!("the handler {} {obstacle}", path.display()))
+                .fix("install it, chmod +x it, or correct command"),
+        };
+    }
+    let path = config::env::value("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path)
+        .map(|directory| directory.join(program))
+        .find(|path: &PathBuf| obstacle(path).is_none());
+    match found {
+        Some(found) => Finding::good(format!("the handler {} can be started", found.display())),
+        None => Finding::broken(format!("the handler {program} is in no directory of PATH"))
+            .fix("write its whole path, or extend PATH where the daemon is started"),
+    }
+}
+
+/// Why the file cannot be run, if it cannot.
+fn obstacle(path: &Path) -> Option<&'static str> {
+    match path.metadata() {
+        Err(_) => Some("is not there"),
+        Ok(metadata) if !metadata.is_file() => Some("is no program"),
+        Ok(_) => access(path, Access::EXEC_OK).err().map(|_denied| "may not be executed"),
+    }
+}
