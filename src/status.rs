@@ -70,8 +70,7 @@ fn router(readiness: Readiness, metrics: PrometheusHandle) -> Router {
         }
     };
     let show = move || {
-        metrics.run_upkeep();
-        let text = metrics.render();
+        let text = metrics::show(&metrics);
         async move { ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text) }
     };
     Router::new()

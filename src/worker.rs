@@ -6,9 +6,9 @@ mod builder;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::Path;
+use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
-use tokio_util::sync::CancellationToken;
 
 use crate::aws::Aws;
 use crate::config::Config;
@@ -20,12 +20,13 @@ use crate::spool::Spool;
 use crate::status::Status;
 use crate::supervisor::{End, Ended, Tasks};
 use crate::telemetry::health::Readiness;
+use crate::telemetry::metrics;
 
 pub use background::Running;
 pub use builder::Builder;
 
 /// How long pipelines may take to end once aborted; after that they are cancelled.
-const ABORT_LIMIT: std::time::Duration = ABORT_GRACE.saturating_mul(2);
+const ABORT_LIMIT: Duration = ABORT_GRACE.saturating_mul(2);
 
 /// Everything that one daemon does, ready to run.
 #[derive(Debug)]
@@ -50,7 +51,6 @@ pub struct Report {
 enum Ran {
     Queue(String, Result<queue::Report>),
     Spool(Result<()>),
-    Beside,
 }
 
 impl Worker {
@@ -103,18 +103,15 @@ impl Worker {
     ///
     /// # Errors
     /// As [`run`](Self::run).
-    pub async fn run_until(
-        self,
-        stop: impl Future<Output = ()> + Send + 'static,
-    ) -> Result<Report> {
+    pub async fn run_until(self, stop: impl Future<Output = ()>) -> Result<Report> {
         let shutdown = Shutdown::new();
-        let stopping = shutdown.clone();
-        let mut beside = Tasks::new();
-        beside.spawn("stop", async move {
-            stop.await;
-            stopping.drain();
-        });
-        self.run(shutdown).await
+        let running = self.run(shutdown.clone());
+        tokio::pin!(running);
+        tokio::select! {
+            report = &mut running => return report,
+            () = stop => shutdown.drain(),
+        }
+        running.await
     }
 
     /// Runs until `shutdown` drains and everything has ended; aborts by itself when draining takes
@@ -141,67 +138,64 @@ impl Worker {
             tracing::warn!(note, "settings");
         }
         let readiness = Readiness::new();
-        let mut tasks = Tasks::new();
-        let ended = CancellationToken::new();
         let mut spools = Vec::new();
         for (name, settings) in &self.config.spools {
             spools.push((name.clone(), Spool::open(name, settings.clone()).await?));
         }
-        if let Some(address) = self.config.listen {
-            let status = Status::bind(address, readiness.clone()).await?;
-            tracing::info!(address = %status.address()?, "serving /live, /ready and /metrics");
-            let ended = ended.clone();
-            tasks.spawn("status", async move {
-                status.serve(async move { ended.cancelled().await }).await;
-                Ran::Beside
-            });
-        }
-        if let Some(interval) = systemd::watchdog_interval() {
-            tasks.spawn("watchdog", feed_watchdog(interval, ended.clone()));
-        }
-        let beside = tasks.len();
+        let status = match self.config.listen {
+            Some(address) => Some(Status::bind(address, readiness.clone()).await?),
+            None => None,
+        };
+        let mut pipelines = Tasks::new();
         for (name, spool) in spools {
             let ready = readiness.wait_for(format!("spool/{name}"));
+            metrics::begin("spool", &name);
             let (aws, shutdown, once) = (self.aws.clone(), shutdown.clone(), self.once);
-            tasks.spawn(format!("spool/{name}"), async move {
+            pipelines.spawn(format!("spool/{name}"), async move {
                 Ran::Spool(spool.run(aws, shutdown, ready, once).await)
             });
         }
         for (name, routes) in self.routes {
             let Some(settings) = self.config.queues.get(&name).cloned() else { continue };
             let ready = readiness.wait_for(format!("queue/{name}"));
+            metrics::begin("queue", &name);
             let (shutdown, once) = (shutdown.clone(), self.once);
             let queue = Queue::new(&name, settings, routes, self.aws.clone());
-            tasks.spawn(format!("queue/{name}"), async move {
+            pipelines.spawn(format!("queue/{name}"), async move {
                 Ran::Queue(name, queue.run(shutdown, ready, once).await)
             });
+        }
+        let mut beside = Tasks::new();
+        // Only now: whoever asked before every part is waited for would be told that all is ready.
+        if let Some(status) = status {
+            tracing::info!(address = %status.address()?, "serving /live, /ready and /metrics");
+            beside.spawn("status", status.serve(std::future::pending()));
+        }
+        if let Some(interval) = systemd::watchdog_interval() {
+            beside.spawn("watchdog", feed_watchdog(interval));
         }
         systemd::ready();
         started();
         let drain_timeout = self.config.drain_timeout;
-        let report = Supervision { tasks, beside, shutdown, drain_timeout }.wait().await;
-        ended.cancel();
-        report
+        Supervision { pipelines, beside, shutdown, drain_timeout }.wait().await
     }
 }
 
-async fn feed_watchdog(interval: std::time::Duration, ended: CancellationToken) -> Ran {
+async fn feed_watchdog(interval: Duration) {
     let mut turns = tokio::time::interval(interval);
     loop {
-        tokio::select! {
-            _ = turns.tick() => systemd::alive(),
-            () = ended.cancelled() => return Ran::Beside,
-        }
+        turns.tick().await;
+        systemd::alive();
     }
 }
 
 /// Waits for every pipeline, and hurries them when the time to drain is over.
 struct Supervision {
-    tasks: Tasks<Ran>,
-    /// How many of the tasks are no pipelines and end last.
-    beside: usize,
+    pipelines: Tasks<Ran>,
+    /// What ends last, cut off: the status listener and the watchdog.
+    beside: Tasks<()>,
     shutdown: Shutdown,
-    drain_timeout: std::time::Duration,
+    drain_timeout: Duration,
 }
 
 impl Supervision {
@@ -210,29 +204,36 @@ impl Supervision {
         let mut failure: Option<Error> = None;
         let mut abort_at: Option<Instant> = None;
         let mut cancel_at: Option<Instant> = None;
-        while self.tasks.len() > self.beside {
+        while !self.pipelines.is_empty() {
             let alarm = cancel_at.or(abort_at);
-            tokio::select! {
-                Some(ended) = self.tasks.next() => {
-                    if let Err(error) = self.ended(ended, &mut report) {
-                        tracing::error!(%error, "a part of the worker failed, everything stops");
-                        self.shutdown.drain();
-                        failure.get_or_insert(error);
-                    }
-                }
+            let ended = tokio::select! {
+                Some(ended) = self.pipelines.next() => note(ended, &mut report),
+                Some(ended) = self.beside.next() => died(&ended.name, ended.end).map(|_ended| ()),
                 () = self.shutdown.draining(), if abort_at.is_none() => {
                     systemd::stopping();
                     abort_at = Some(Instant::now() + self.drain_timeout);
+                    Ok(())
                 }
                 () = self.shutdown.aborting(), if cancel_at.is_none() => {
-                    report.aborted = true;
                     cancel_at = Some(Instant::now() + ABORT_LIMIT);
+                    Ok(())
                 }
                 () = sleep_until(alarm.unwrap_or_else(Instant::now)), if alarm.is_some() => {
                     self.hurry(cancel_at.is_some());
+                    Ok(())
                 }
+            };
+            if let Err(error) = ended {
+                tracing::error!(%error, "a part of the worker failed, everything stops");
+                self.shutdown.drain();
+                failure.get_or_insert(error);
             }
         }
+        if abort_at.is_none() {
+            // It ended by itself, or before the loop above came to it.
+            systemd::stopping();
+        }
+        report.aborted = self.shutdown.is_aborting();
         match failure {
             Some(error) => Err(error),
             None => Ok(report),
@@ -242,28 +243,31 @@ impl Supervision {
     fn hurry(&mut self, aborted: bool) {
         if aborted {
             tracing::error!("parts of the worker did not end in time and are cut off");
-            self.tasks.cancel_all();
+            self.pipelines.cancel_all();
         } else {
             tracing::warn!("the time to drain is over, running work is cut off and given back");
             self.shutdown.abort();
         }
     }
+}
 
-    fn ended(&mut self, ended: Ended<Ran>, report: &mut Report) -> Result<()> {
-        match ended.end {
-            End::Returned(Ran::Queue(name, result)) => {
-                report.queues.insert(name, result?);
-                Ok(())
-            }
-            End::Returned(Ran::Spool(result)) => result,
-            End::Returned(Ran::Beside) => {
-                self.beside = self.beside.saturating_sub(1);
-                Ok(())
-            }
-            End::Cancelled => Ok(()),
-            End::Panicked(text) => {
-                Err(Error::new(Kind::Bug, format!("{} panicked", ended.name)).because(text))
-            }
+/// Notes what a pipeline did; how it failed is an error.
+fn note(ended: Ended<Ran>, report: &mut Report) -> Result<()> {
+    match died(&ended.name, ended.end)? {
+        Some(Ran::Queue(name, result)) => {
+            report.queues.insert(name, result?);
+            Ok(())
         }
+        Some(Ran::Spool(result)) => result,
+        None => Ok(()),
+    }
+}
+
+/// What a task returned, unless it was cancelled; its panic is an error.
+fn died<T>(name: &str, end: End<T>) -> Result<Option<T>> {
+    match end {
+        End::Returned(value) => Ok(Some(value)),
+        End::Cancelled => Ok(None),
+        End::Panicked(text) => Err(Error::new(Kind::Bug, format!("{name} panicked")).because(text)),
     }
 }

@@ -163,6 +163,18 @@ impl Metric {
     }
 }
 
+/// A queue or spool of this name begins: what is only counted for it as a whole stands at zero
+/// from now on, so that a rate sees the first one too.
+pub fn begin(label: &'static str, name: &str) {
+    for metric in METRICS.iter().filter(|metric| metric.labels == [label]) {
+        match metric.shape {
+            Shape::Counter => counter!(metric.name, label => name.to_owned()).increment(0),
+            Shape::Gauge => gauge!(metric.name, label => name.to_owned()).increment(0.0),
+            Shape::Seconds => {}
+        }
+    }
+}
+
 /// One message came.
 pub fn received(queue: &str, messages: usize) {
     counter!(RECEIVED.name, "queue" => queue.to_owned()).increment(count(messages));
@@ -267,6 +279,25 @@ pub fn install() -> Result<PrometheusHandle> {
     metrics::set_global_recorder(recorder).map_err(|error| refuse(error.to_string()))?;
     describe();
     Ok(INSTALLED.get_or_init(|| handle).clone())
+}
+
+/// What `/metrics` shows: every metric of the table, those without a value yet by their name and
+/// meaning alone.
+pub fn show(handle: &PrometheusHandle) -> String {
+    handle.run_upkeep();
+    let mut text = handle.render();
+    for Metric { name, shape, meaning, .. } in METRICS {
+        if !text.contains(&format!("# TYPE {name} ")) {
+            let shape = match shape {
+                Shape::Counter => "counter",
+                Shape::Gauge => "gauge",
+                Shape::Seconds => "histogram",
+            };
+            let lines = format!("# HELP {name} {meaning}\n# TYPE {name} {shape}\n\n");
+            text.push_str(&lines);
+        }
+    }
+    text
 }
 
 fn describe() {
