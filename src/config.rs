@@ -54,6 +54,8 @@ pub struct Config {
     pub listen: Option<SocketAddr>,
     /// How long running work may take to finish after a stop was asked for.
     pub drain_timeout: Duration,
+    /// `[aws]`: how to reach AWS for what no spool or queue says.
+    pub aws: Aws,
     /// `[spool.NAME]`, by name.
     pub spools: BTreeMap<String, Spool>,
     /// `[queue.NAME]`, by name.

@@ -33,6 +33,7 @@ pub(super) fn read(document: &Document) -> Config {
         log,
         listen,
         drain_timeout: drain_timeout.unwrap_or(DRAIN_TIMEOUT),
+        aws: base.clone().resolve(),
         spools,
         queues,
         notes: Vec::new(),

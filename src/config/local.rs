@@ -40,6 +40,7 @@ impl Config {
             log: Log::DEFAULT,
             listen: None,
             drain_timeout: file::DRAIN_TIMEOUT,
+            aws: Aws::default(),
             spools: BTreeMap::from([("local".to_owned(), Spool::new("spool", "local"))]),
             queues: BTreeMap::from([("inbox".to_owned(), inbox)]),
             notes: Vec::new(),
@@ -55,6 +56,7 @@ impl Config {
     /// `local.directory`, unless `local.yes`.
     pub fn local(mut self, local: Local<'_>) -> Result<Self> {
         let mut wrong = Vec::new();
+        seal(&mut self.aws, local.endpoint);
         for (name, spool) in &mut self.spools {
             seal(&mut spool.aws, local.endpoint);
             let own = spool.directory.clone();

@@ -1,10 +1,10 @@
 //! `longshore local`: the embedded AWS alone; and what `longshore run --local` says of it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use longshore::config::Config;
-use longshore::error::Result;
-use longshore::local::{Local, Options};
+use longshore::error::{Error, Kind, Result};
+use longshore::local::{ACCOUNT, Local, Options};
 use longshore::shutdown::signals;
 
 use crate::args::{self, DEFAULT_ENDPOINT, LogArgs};
@@ -22,6 +22,7 @@ pub(crate) async fn start(directory: &Path) -> Result<Local> {
 }
 
 pub(crate) fn run(log: &LogArgs, args: &args::Local) -> Result<u8> {
+    may_be_directory(&args.directory)?;
     settings::start_log(log, &mut Config::trial())?;
     settings::block_on(async {
         let aws = start(&args.directory).await?;
@@ -40,6 +41,19 @@ pub(crate) fn run(log: &LogArgs, args: &args::Local) -> Result<u8> {
     })
 }
 
+/// A file is easily given in place of the directory, since settings are one.
+pub(crate) fn may_be_directory(directory: &Path) -> Result<()> {
+    if !directory.exists() || directory.is_dir() {
+        return Ok(());
+    }
+    let shown = directory.display();
+    Err(Error::new(
+        Kind::Usage,
+        format!("{shown} is a file, where the embedded AWS needs a directory"),
+    )
+    .hint(format!("settings are named with --config: longshore run --local --config {shown}")))
+}
+
 fn where_things_are(directory: &Path) {
     let objects = directory.join("s3/<bucket>/<key>");
     say::line(format_args!("Objects are files at {} and survive a restart;", objects.display()));
@@ -52,23 +66,45 @@ pub(crate) fn banner(aws: &Local, directory: &Path, config: &Config) {
     say::line(format_args!("Longshore on the embedded AWS at {endpoint}; Ctrl-C stops it."));
     where_things_are(directory);
     if let Some(spool) = config.spools.values().next() {
-        let (dropped, bucket) = (spool.directory.join("hello.txt"), &spool.bucket);
-        let landed = directory.join("s3").join(bucket).join("hello.txt");
+        let landed = directory.join("s3").join(&spool.bucket).join("hello.txt");
         say::line("\nDrop a file and look at the object:");
-        say::line(format_args!("  echo hello > {}", dropped.display()));
-        say::line(format_args!("  cat {}", landed.display()));
+        say::line(format_args!("  echo hello > {}", in_shell(spool.directory.join("hello.txt"))));
+        say::line(format_args!("  cat {}", in_shell(landed)));
     }
-    if let Some(queue) = config.queues.values().next() {
-        let name = &queue.queue;
-        let local = if endpoint == DEFAULT_ENDPOINT { "" } else { "=" };
-        let url = if local.is_empty() { "" } else { endpoint };
-        say::line("\nSend a message, with longshore or with the aws CLI:");
-        say::line(format_args!("  longshore send --local{local}{url} {name} hello"));
-        say::line(format_args!("  {CREDENTIALS}"));
-        say::line(format_args!(
-            "  aws --endpoint-url {endpoint} sqs send-message \
-             --queue-url {endpoint}/000000000000/{name} --message-body hello"
-        ));
+    // A FIFO queue wants more than a body, which `longshore send` does not give it.
+    let queues = || config.queues.values().map(|queue| queue.queue.as_str());
+    let plain = queues().find(|name| name.strip_suffix(".fifo").is_none());
+    if let Some(name) = plain.or_else(|| queues().next()) {
+        let url = format!("{endpoint}/{ACCOUNT}/{name}");
+        let send = format!("sqs send-message --queue-url {url} --message-body hello");
+        if plain.is_some() {
+            let local = if endpoint == DEFAULT_ENDPOINT { "" } else { "=" };
+            let to = if local.is_empty() { "" } else { endpoint };
+            say::line("\nSend a message, with longshore or with the aws CLI:");
+            say::line(format_args!("  {} send --local{local}{to} {name} hello", ourselves()));
+            say::line(format_args!("  {CREDENTIALS}"));
+            say::line(format_args!("  aws --endpoint-url {endpoint} {send}"));
+        } else {
+            say::line("\nSend a message with the aws CLI:");
+            say::line(format_args!("  {CREDENTIALS}"));
+            say::line(format_args!(
+                "  aws --endpoint-url {endpoint} {send} \
+                 --message-group-id g --message-deduplication-id \"$(date +%s%N)\""
+            ));
+        }
     }
     say::line("");
+}
+
+/// This program as it was called, so that the command works where it is not installed.
+fn ourselves() -> String {
+    let called = std::env::args_os().next().map(PathBuf::from);
+    called.filter(|path| path.components().count() > 1).map_or("longshore".to_owned(), in_shell)
+}
+
+/// A path as one word of a shell's command line.
+fn in_shell(path: PathBuf) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,:@%=".contains(c);
+    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }

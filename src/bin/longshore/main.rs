@@ -2,6 +2,7 @@
 
 mod args;
 mod check;
+mod lines;
 mod local;
 mod put;
 mod run;
@@ -40,6 +41,9 @@ fn main() -> ExitCode {
 }
 
 fn execute(args: Args) -> Result<u8> {
+    if !matches!(args.command, Command::Run(_) | Command::Local(_)) {
+        settings::start_tool_log(&args.log)?;
+    }
     match args.command {
         Command::Run(run) => run::run(&args.log, run),
         Command::Local(local) => local::run(&args.log, &local),

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use longshore::config::{Config, Local as Sealed};
+use longshore::config::{Config, Local as Sealed, LogTarget};
 use longshore::error::Result;
 use longshore::local::Local;
 use longshore::shutdown::Shutdown;
@@ -10,7 +10,7 @@ use longshore::shutdown::signals::Stop;
 use longshore::supervisor::Tasks;
 use longshore::worker::Worker;
 
-use crate::args::{LogArgs, Run};
+use crate::args::{DEFAULT_ENDPOINT, LogArgs, Run};
 use crate::{local, settings};
 
 /// Running work had to be cut off: try again later (sysexits.h).
@@ -21,8 +21,14 @@ pub(crate) fn run(log: &LogArgs, args: Run) -> Result<u8> {
         (Some(_), None) => Config::trial(),
         (_, named) => settings::load(named.as_deref())?,
     };
+    if let Some(directory) = &args.local {
+        // Before anything is made: what `--local` refuses leaves no trace.
+        local::may_be_directory(directory)?;
+        seal(config.clone(), directory, DEFAULT_ENDPOINT, args.yes)?;
+    }
     settings::start_log(log, &mut config)?;
-    settings::block_on(async {
+    let target = config.log.target.clone();
+    let ran = settings::block_on(async {
         let shutdown = Shutdown::new();
         let mut beside = Tasks::new();
         beside.spawn("signals", Stop::install()?.forward(shutdown.clone()));
@@ -30,7 +36,17 @@ pub(crate) fn run(log: &LogArgs, args: Run) -> Result<u8> {
             Some(directory) => run_locally(config, directory, &args, shutdown).await,
             None => run_worker(Worker::new(config)?, args.once, shutdown).await,
         }
+    });
+    ran.or_else(|error| {
+        tracing::error!(%error, "longshore ends");
+        let code = error.kind().exit_code();
+        let told = target == LogTarget::Stderr && tracing::enabled!(tracing::Level::ERROR);
+        if told { Ok(code) } else { Err(error) }
     })
+}
+
+fn seal(config: Config, directory: &Path, endpoint: &str, yes: bool) -> Result<Config> {
+    config.local(Sealed { directory, endpoint, yes })
 }
 
 async fn run_worker(worker: Worker, once: bool, shutdown: Shutdown) -> Result<u8> {
@@ -60,8 +76,7 @@ async fn run_locally(
     shutdown: Shutdown,
 ) -> Result<u8> {
     let aws = local::start(directory).await?;
-    let sealed = Sealed { directory, endpoint: aws.endpoint(), yes: args.yes };
-    let config = config.local(sealed)?;
+    let config = seal(config, directory, aws.endpoint(), args.yes)?;
     make_what_is_named(&aws, &config).await?;
     local::banner(&aws, directory, &config);
     let code = {

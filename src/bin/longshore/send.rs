@@ -4,11 +4,13 @@ use longshore::aws::Aws;
 use longshore::config::{self, Config};
 use longshore::error::{Error, Kind, Result};
 use longshore::toolkit::sqs::{Outgoing, SendReport, Sender, resolve};
+use longshore::units;
 use serde_json::json;
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::BufReader;
 use tokio::time::{Duration, Instant, timeout_at};
 
 use crate::args::Send;
+use crate::lines::Lines;
 use crate::{say, settings};
 
 /// A line that waits for company is sent after this long.
@@ -24,7 +26,7 @@ pub(crate) fn run(args: Send) -> Result<u8> {
             .collect();
         say::line(json!({ "queue": args.queue, "sent": report.sent, "failed": failed }));
     } else {
-        say::line(format_args!("sent {} to {}", messages(report.sent), args.queue));
+        say::line(format_args!("sent {} to {}", units::count(report.sent, "message"), args.queue));
     }
     for (_, error) in &report.failed {
         say::error(error);
@@ -36,37 +38,46 @@ pub(crate) fn run(args: Send) -> Result<u8> {
     }))
 }
 
-fn messages(count: u64) -> String {
-    if count == 1 { "1 message".to_owned() } else { format!("{count} messages") }
-}
-
 async fn send(args: &Send) -> Result<SendReport> {
     let (queue, aws) = target(args)?;
     let connection = Aws::new().connect(&aws).await?;
     let url = resolve(&connection.sqs, &queue).await?;
     let mut sender = Sender::new(connection.sqs, url);
-    match args.body.as_deref() {
-        Some(body) if body != "-" => sender.push(Outgoing::text(body)).await?,
-        _ => send_lines(&mut sender).await?,
+    let pushed = match args.body.as_deref() {
+        Some(body) if body != "-" => sender.push(Outgoing::text(body)).await,
+        _ => send_lines(&mut sender).await,
+    };
+    let sent = match pushed {
+        Ok(()) => sender.flush().await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = sent {
+        let so_far = sender.report().sent;
+        if so_far == 0 {
+            return Err(error);
+        }
+        let sent = units::count(so_far, "message");
+        return Err(Error::new(error.kind(), format!("only {sent} were sent")).because(error));
     }
     sender.finish().await
 }
 
 /// Lines leave in batches; a line that comes alone leaves soon after.
 async fn send_lines(sender: &mut Sender) -> Result<()> {
-    let mut lines = BufReader::new(tokio::io::stdin()).lines();
+    let mut lines = Lines::of(BufReader::new(tokio::io::stdin()));
     let mut flush_at: Option<Instant> = None;
     loop {
         let far = Instant::now() + Duration::from_hours(1);
-        let Ok(line) = timeout_at(flush_at.unwrap_or(far), lines.next_line()).await else {
+        let Ok(line) = timeout_at(flush_at.unwrap_or(far), lines.next()).await else {
             sender.flush().await?;
             flush_at = None;
             continue;
         };
-        let line =
-            line.map_err(|error| Error::new(Kind::Usage, "reading standard input").because(error))?;
-        let Some(line) = line else { return Ok(()) };
-        sender.push(Outgoing::text(line)).await?;
+        match line? {
+            None => return Ok(()),
+            Some(Ok(line)) => sender.push(Outgoing::text(line)).await?,
+            Some(Err(why)) => sender.refuse(why),
+        }
         flush_at.get_or_insert_with(|| Instant::now() + LINGER);
     }
 }
@@ -82,10 +93,11 @@ fn target(args: &Send) -> Result<(String, config::Aws)> {
         };
         return Ok((args.queue.clone(), aws));
     }
-    let named = args.config.as_deref().map(Config::load).transpose()?;
-    let known = named.and_then(|mut config| config.queues.remove(&args.queue));
-    let (queue, mut aws) = match known {
-        Some(known) => (known.queue, known.aws),
+    let (queue, mut aws) = match args.config.as_deref().map(Config::load).transpose()? {
+        Some(mut config) => match config.queues.remove(&args.queue) {
+            Some(known) => (known.queue, known.aws),
+            None => (args.queue.clone(), config.aws),
+        },
         None => (args.queue.clone(), config::Aws::default()),
     };
     if args.region.is_some() {

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::path::Path;
 
-use longshore::config::{Config, env};
+use longshore::config::{Config, Level, Log, env};
 use longshore::error::{Error, Kind, Result};
 use longshore::telemetry::log;
 
@@ -20,6 +20,12 @@ pub(crate) fn start_log(args: &LogArgs, config: &mut Config) -> Result<()> {
         config.log.level = level;
     }
     log::start(&config.log).map(|_started| ())
+}
+
+/// Starts the log of a tool: only errors, on standard error, unless the command line wants more.
+pub(crate) fn start_tool_log(args: &LogArgs) -> Result<()> {
+    let level = args.level().unwrap_or(Level::Error);
+    log::start(&Log { level, ..Log::DEFAULT }).map(|_started| ())
 }
 
 /// Runs this to its end on a runtime of its own. A thread that then still waits, as for a terminal

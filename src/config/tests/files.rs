@@ -63,6 +63,7 @@ fn the_defaults_of_the_reference_are_those_of_the_code() {
         log: Log::DEFAULT,
         listen: None,
         drain_timeout: Config::trial().drain_timeout,
+        aws: Aws::default(),
         spools: BTreeMap::from([(
             "reports".to_owned(),
             Spool::new("/var/spool/longshore/reports", "my-bucket"),

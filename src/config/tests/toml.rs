@@ -11,6 +11,7 @@ fn a_minimal_file_gets_every_default() {
         log: Log::DEFAULT,
         listen: None,
         drain_timeout: Duration::from_secs(25),
+        aws: Aws::default(),
         spools: BTreeMap::from([("a".to_owned(), Spool::new("a", "bucket"))]),
         queues: BTreeMap::from([("q".to_owned(), queue)]),
         notes: vec![],

@@ -143,8 +143,7 @@ impl Sender {
         let number = self.taken;
         self.taken += 1;
         if let Some(why) = message.fault() {
-            let what = format!("message {} for queue {}", number + 1, self.url.name());
-            self.report.failed.push((number, Error::new(Kind::Invalid, what).because(why)));
+            self.report_refused(number, why);
             return Ok(());
         }
         if self.pending.len() == MOST_ENTRIES || self.bytes + message.size() > MOST_BYTES {
@@ -153,6 +152,19 @@ impl Sender {
         self.bytes += message.size();
         self.pending.push((number, message));
         Ok(())
+    }
+
+    /// Reports the next message as one that cannot be sent, and why: the source has it, and it is
+    /// none.
+    pub fn refuse(&mut self, why: impl Into<String>) {
+        let number = self.taken;
+        self.taken += 1;
+        self.report_refused(number, why.into());
+    }
+
+    fn report_refused(&mut self, number: u64, why: String) {
+        let what = format!("message {} for queue {}", number + 1, self.url.name());
+        self.report.failed.push((number, Error::new(Kind::Invalid, what).because(why)));
     }
 
     /// Sends what waits. See [`push`](Self::push) for errors and for what dropping does.
