@@ -66,7 +66,7 @@ impl Serving {
             Heard::Name(name, hint) if self.names.len() < WINDOW => {
                 self.names.push((name, hint));
             }
-            Heard::Name(..) | Heard::Lost => self.next_pass = Instant::now(),
+            Heard::Name(..) | Heard::Lost => self.next_pass = self.next_pass.min(self.short_pass),
             Heard::Gone => {
                 let what = format!("{} was moved or removed", self.bench.directory.path.display());
                 self.lose(Some(Error::new(Kind::File, what)));
