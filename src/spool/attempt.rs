@@ -148,7 +148,10 @@ impl Bench {
             return Some(young);
         }
         let quiet = match (writer, candidate.hint) {
-            (Writer::Nobody | Writer::Somebody, _) | (_, Hint::Closed) => return None,
+            (Writer::Nobody | Writer::Somebody, _) => return None,
+            // A close counts for what was there then.
+            (Writer::Unknown, Hint::Closed) if candidate.stamp == stamp => return None,
+            (Writer::Unknown, Hint::Closed) => QUIET,
             (Writer::Unknown, Hint::Found) if stamp.size > 0 => QUIET,
             (Writer::Unknown, Hint::Found | Hint::Created) => LONG_QUIET,
         };
