@@ -20,6 +20,7 @@ use crate::aws::Aws;
 use crate::backoff::Backoff;
 use crate::config;
 use crate::error::{Error, Kind, Result};
+use crate::units;
 
 /// How soon a file that somebody writes is looked at again; its close is an event besides.
 const WRITER: Backoff = Backoff::doubling(Duration::from_millis(20), Duration::from_secs(10));
@@ -260,12 +261,12 @@ impl Bench {
             file: id.name.display().to_string(),
             key: super::key::decode(&id.name).ok(),
             bucket: self.settings.bucket.clone(),
-            when: quarantine::rfc3339(SystemTime::now()),
+            when: units::utc(SystemTime::now()),
             why: fault.to_string(),
             kind: fault.kind().label(),
             attempts: failures.saturating_add(1),
             size: stamp.size,
-            modified: quarantine::rfc3339(SystemTime::UNIX_EPOCH + Duration::from_secs(modified)),
+            modified: units::utc(SystemTime::UNIX_EPOCH + Duration::from_secs(modified)),
         }
     }
 
