@@ -8,7 +8,7 @@
 //!
 //! ```json
 //! {"message_id": "…", "queue": "orders", "event": "OrderPlaced.shop", "receive_count": 1,
-//!  "sent_at": "2012-06-14T09:30:00.25Z", "first_received_at": "…", "group": "…",
+//!  "sent_at": "2012-06-14T09:30:00.250Z", "first_received_at": "…", "group": "…",
 //!  "deduplication_id": "…", "sequence_number": "…", "sender_id": "…", "body_bytes": 42,
 //!  "attributes": {"tint": {"type": "String", "value": "red"},
 //!                 "size": {"type": "Number", "value": "12.5"},
