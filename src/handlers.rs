@@ -8,10 +8,6 @@ mod http;
 mod print;
 
 use std::fmt::Write as _;
-use std::time::{SystemTime, UNIX_EPOCH};
-
-use aws_smithy_types::DateTime;
-use aws_smithy_types::date_time::Format;
 
 use crate::config;
 use crate::error::Result;
@@ -48,12 +44,6 @@ fn one_line(text: &str) -> String {
     line
 }
 
-/// ISO 8601 in UTC, with milliseconds where there are any: `2012-06-14T09:30:00.25Z`.
-fn iso_8601(time: SystemTime) -> Option<String> {
-    let millis = time.duration_since(UNIX_EPOCH).ok()?.as_millis();
-    DateTime::from_millis(i64::try_from(millis).ok()?).fmt(Format::DateTime).ok()
-}
-
 /// The names of what could not be handed on, in one text of at most so many bytes: `a,b,c`.
 fn list_of(names: &[String], most: usize) -> String {
     let mut list = String::new();
@@ -82,7 +72,6 @@ mod samples {
 
     use std::collections::BTreeMap;
     use std::sync::Arc;
-    use std::time::Duration;
 
     use bytes::Bytes;
     use tokio::time::Instant;
@@ -118,7 +107,7 @@ mod samples {
     }
 
     pub(super) fn delivery(message: Message) -> (Delivery, LeaseKeeper) {
-        let keeper = LeaseKeeper::new(Instant::now() + Duration::from_mins(10));
+        let keeper = LeaseKeeper::new(Instant::now() + std::time::Duration::from_mins(10));
         (Delivery { message: Arc::new(message), lease: keeper.lease() }, keeper)
     }
 }
@@ -126,18 +115,10 @@ mod samples {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     #[test]
     fn foreign_text_stays_on_its_line() {
         assert_eq!(one_line("a\r\nb\t\u{1b}[31m\u{2028}é\\"), r"a\r\nb\t\u{1b}[31m\u{2028}é\");
-    }
-
-    #[test]
-    fn times_are_utc() {
-        let time = UNIX_EPOCH + Duration::from_millis(1_339_666_200_250);
-        assert_eq!(iso_8601(time).unwrap(), "2012-06-14T09:30:00.25Z");
-        assert_eq!(iso_8601(UNIX_EPOCH).unwrap(), "1970-01-01T00:00:00Z");
     }
 
     #[test]

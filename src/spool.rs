@@ -138,10 +138,14 @@ impl Spool {
     ) -> Result<(Why, Option<Latch>)> {
         let directory = Arc::new(directory);
         let watch = self.watch(&directory).await?;
-        let at = Arc::clone(&directory);
-        let left = self.means.blocking.run(move || settle::leftovers(&at)).await?;
-        let left = match left {
-            Ok(left) => left,
+        let (at, threads) = (Arc::clone(&directory), self.settings.threads);
+        let settling = self.means.blocking.run(move || {
+            let left = settle::leftovers(&at)?;
+            Ok((Aside::prepare(&at, &left, threads), left.files))
+        });
+        let settling: std::io::Result<_> = settling.await?;
+        let (aside, left) = match settling {
+            Ok(settling) => settling,
             Err(error) => {
                 let path = config::own_directory(&self.settings.directory);
                 return Ok((Why::Gone(directory::unusable("reading", &path, error)), ready));
@@ -152,14 +156,14 @@ impl Spool {
             name: self.name.clone(),
             settings: self.settings.clone(),
             directory,
-            aside: Arc::new(Aside::beyond(left.numbers)),
+            aside: Arc::new(aside),
             means: self.means.clone(),
             aws: aws.clone(),
             over_tls: Arc::new(AtomicBool::new(false)),
             cut: cut.clone(),
         };
         let mut serving = Serving::begin(Arc::new(bench), watch, ready);
-        serving.take_up(left.files);
+        serving.take_up(left);
         // Cutting off must reach the attempts even while the loop below waits for them.
         let abort = shutdown.abort_token();
         let why = tokio::select! {

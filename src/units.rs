@@ -1,6 +1,10 @@
-//! Durations and sizes as people write them: `"30s"`, `"1.5h"`, `"8MiB"`.
+//! Durations, sizes and instants as people write them: `"30s"`, `"1.5h"`, `"8MiB"`,
+//! `2012-06-14T09:30:00.250Z`.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
+
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
 
 /// Reads `"250ms"`, `"30s"`, `"1.5m"`, `"12h"`, `"4d"`, or a bare number of seconds.
 ///
@@ -73,6 +77,15 @@ pub fn show(duration: Duration) -> String {
     format!("{millis}ms")
 }
 
+/// An instant as RFC 3339 has it, in UTC and always to the millisecond, so that texts sort as the
+/// instants do. An instant before 1970 counts as 1970.
+pub fn utc(time: SystemTime) -> String {
+    let since_epoch = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let seconds = i64::try_from(since_epoch.as_secs()).unwrap_or(i64::MAX);
+    let whole = DateTime::from_secs(seconds).fmt(Format::DateTime).unwrap_or_default();
+    format!("{}.{:03}Z", whole.trim_end_matches('Z'), since_epoch.subsec_millis())
+}
+
 fn split(text: &str) -> (&str, &str) {
     let text = text.trim();
     let end = text
@@ -104,6 +117,14 @@ mod tests {
         for wrong in ["", "MiB", "1.5MiB", "-1", "99999999999GiB", "1 Mib"] {
             assert!(size(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn instants() {
+        let at = |millis| utc(SystemTime::UNIX_EPOCH + Duration::from_millis(millis));
+        assert_eq!(at(0), "1970-01-01T00:00:00.000Z");
+        assert_eq!(at(951_827_696_005), "2000-02-29T12:34:56.005Z");
+        assert_eq!(at(4_107_542_400_000), "2100-03-01T00:00:00.000Z");
     }
 
     #[test]

@@ -7,6 +7,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
+use crate::units;
+
 /// Maps tokio's instants to wall-clock times.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Clock {
@@ -29,11 +31,6 @@ impl Clock {
     /// Now, as `2012-06-14T01:02:03.004Z`.
     pub(crate) fn iso(&self) -> String {
         let millis = self.millis();
-        let time = UNIX_EPOCH + Duration::from_millis(millis);
-        let mut text = Vec::new();
-        let stamp = s3s::dto::Timestamp::from(time);
-        // Writing to memory cannot fail, and every time of this clock can be formatted.
-        drop(stamp.format(s3s::dto::TimestampFormat::DateTime, &mut text));
-        String::from_utf8(text).unwrap_or_default()
+        units::utc(UNIX_EPOCH + Duration::from_millis(millis))
     }
 }

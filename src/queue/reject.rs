@@ -6,8 +6,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use aws_smithy_types::DateTime;
-use aws_smithy_types::date_time::Format;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::json;
@@ -17,6 +15,7 @@ use crate::drop::{self, Existing};
 use crate::error::{Error, Kind, Result};
 use crate::message::{Attribute, Message};
 use crate::toolkit::sqs::{MOST_BYTES, Outgoing, QueueUrl, Sender, resolve};
+use crate::units;
 
 /// The attribute that tells why a message was rejected.
 const EVIDENCE: &str = "longshore_reason";
@@ -142,10 +141,9 @@ fn bundle(message: &Message, reason: &str) -> String {
             (name.as_str(), json!({ "type": value.data_type(), "value": text }))
         })
         .collect();
-    let at = DateTime::from(SystemTime::now()).fmt(Format::DateTime).unwrap_or_default();
     json!({
         "reason": reason,
-        "rejected_at": at,
+        "rejected_at": units::utc(SystemTime::now()),
         "queue": message.queue,
         "message_id": message.id,
         "event": message.event,

@@ -20,6 +20,7 @@ use crate::aws::Aws;
 use crate::backoff::Backoff;
 use crate::config;
 use crate::error::{Error, Kind, Result};
+use crate::units;
 
 /// How soon a file that somebody writes is looked at again; its close is an event besides.
 const WRITER: Backoff = Backoff::doubling(Duration::from_millis(20), Duration::from_secs(10));
@@ -148,7 +149,10 @@ impl Bench {
             return Some(young);
         }
         let quiet = match (writer, candidate.hint) {
-            (Writer::Nobody | Writer::Somebody, _) | (_, Hint::Closed) => return None,
+            (Writer::Nobody | Writer::Somebody, _) => return None,
+            // A close counts for what was there then.
+            (Writer::Unknown, Hint::Closed) if candidate.stamp == stamp => return None,
+            (Writer::Unknown, Hint::Closed) => QUIET,
             (Writer::Unknown, Hint::Found) if stamp.size > 0 => QUIET,
             (Writer::Unknown, Hint::Found | Hint::Created) => LONG_QUIET,
         };
@@ -257,12 +261,12 @@ impl Bench {
             file: id.name.display().to_string(),
             key: super::key::decode(&id.name).ok(),
             bucket: self.settings.bucket.clone(),
-            when: quarantine::rfc3339(SystemTime::now()),
+            when: units::utc(SystemTime::now()),
             why: fault.to_string(),
             kind: fault.kind().label(),
             attempts: failures.saturating_add(1),
             size: stamp.size,
-            modified: quarantine::rfc3339(SystemTime::UNIX_EPOCH + Duration::from_secs(modified)),
+            modified: units::utc(SystemTime::UNIX_EPOCH + Duration::from_secs(modified)),
         }
     }
 

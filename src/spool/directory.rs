@@ -64,8 +64,12 @@ impl Directory {
     /// # Errors
     /// Says what is gone or no longer allowed.
     pub(crate) fn still_there(&self) -> Result<()> {
-        let again = fs::open(&self.path, DIRECTORY, Mode::empty())
-            .map_err(|error| unusable("opening", &self.path, error))?;
+        let again = match fs::open(&self.path, DIRECTORY, Mode::empty()) {
+            Ok(again) => again,
+            // Nothing was learned; the next look tells.
+            Err(error) if is_of_this_process(&error.into()) => return Ok(()),
+            Err(error) => return Err(unusable("opening", &self.path, error)),
+        };
         let own = config::own_directory(Path::new(""));
         let same = same_file(&fs::fstat(&again), &fs::fstat(&self.spool))
             && same_file(
@@ -116,6 +120,12 @@ impl Directory {
             Err(error) => Err(unusable("asking about", &self.path, error)),
         }
     }
+}
+
+/// True where we are short of descriptors or memory, which says nothing about the directory.
+pub(crate) fn is_of_this_process(error: &io::Error) -> bool {
+    let shortages = [Errno::MFILE, Errno::NFILE, Errno::NOMEM];
+    shortages.iter().any(|shortage| error.raw_os_error() == Some(shortage.raw_os_error()))
 }
 
 /// The process that holds the lock of a spool, where it wrote that down.

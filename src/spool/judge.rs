@@ -136,15 +136,22 @@ impl Serving {
 
     pub(super) fn bucket_answered(&mut self, asked: Result<(), Error>) {
         match asked {
-            Ok(()) => self.bucket_works_unproven(),
-            // Who may only write may not ask either; the first upload tells.
-            Err(error) if error.kind() == Kind::Denied => {
-                self.ready = None;
-                self.gate.probe_said_nothing(Instant::now());
-            }
+            Ok(()) if !self.is_paused_by_a_file() => self.bucket_works_unproven(),
+            // It answers but took no file, or we may write and not ask: only an upload tells.
+            Ok(()) => self.only_an_upload_tells(),
+            Err(error) if error.kind() == Kind::Denied => self.only_an_upload_tells(),
             Err(_) if self.gate.proven && self.gate.refused_files().is_none() => {}
             Err(error) => self.bucket_refuses(None, true, error),
         }
+    }
+
+    fn is_paused_by_a_file(&self) -> bool {
+        self.gate.refused_files().is_some_and(|files| !files.is_empty())
+    }
+
+    fn only_an_upload_tells(&mut self) {
+        self.ready = None;
+        self.gate.probe_said_nothing(Instant::now());
     }
 
     fn bucket_refuses(&mut self, id: Option<&Id>, probe: bool, error: Error) {

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::attempt::Bench;
 use super::backlog::WINDOW;
+use super::directory::is_of_this_process;
 use super::scan::{Batch, Pass, Scanned};
 use super::serve::{Report, Serving, flat};
 use super::watch::Heard;
@@ -66,7 +67,7 @@ impl Serving {
             Heard::Name(name, hint) if self.names.len() < WINDOW => {
                 self.names.push((name, hint));
             }
-            Heard::Name(..) | Heard::Lost => self.next_pass = Instant::now(),
+            Heard::Name(..) | Heard::Lost => self.next_pass = self.next_pass.min(self.short_pass),
             Heard::Gone => {
                 let what = format!("{} was moved or removed", self.bench.directory.path.display());
                 self.lose(Some(Error::new(Kind::File, what)));
@@ -82,6 +83,10 @@ impl Serving {
                 if last {
                     self.end_pass();
                 }
+            }
+            Some(Scanned::Failed(_, error)) if is_of_this_process(&error) => {
+                self.pass = None;
+                self.next_pass = Instant::now() + SHORT_PASS_AFTER;
             }
             Some(Scanned::Failed(path, error)) => {
                 self.pass = None;

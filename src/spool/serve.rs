@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::attempt::{Attempt, Bench};
 use super::backlog::Backlog;
@@ -20,6 +21,7 @@ use crate::error::{Error, Kind, Result};
 use crate::shutdown::Shutdown;
 use crate::supervisor::{End as TaskEnd, Ended, Tasks};
 use crate::telemetry::health::Latch;
+use crate::telemetry::metrics;
 
 /// How often it is made sure that the directory is still the one that is open.
 const ALIVE_EVERY: Duration = Duration::from_secs(5);
@@ -42,6 +44,8 @@ pub(crate) enum Why {
 pub(super) enum Report {
     Attempt(Box<Attempt>),
     Bucket(Result<()>),
+    /// It was stopped before it knew anything.
+    Stopped,
     Pass,
     Alive(Result<()>),
     Named(Result<Batch>),
@@ -70,11 +74,14 @@ pub(crate) struct Serving {
     pub(super) alive_at: Instant,
     watch: Watch,
     attempts: usize,
+    /// Ends what need not finish when the spool stops.
+    looking: CancellationToken,
 }
 
 impl Serving {
     pub(crate) fn begin(bench: Arc<Bench>, watch: Watch, ready: Option<Latch>) -> Self {
         let now = Instant::now();
+        metrics::paused(&bench.name, false);
         let voice = Voice {
             spool: bench.name.clone(),
             bucket: bench.settings.bucket.clone(),
@@ -101,6 +108,7 @@ impl Serving {
             checking: false,
             alive_at: now + ALIVE_EVERY,
             attempts: 0,
+            looking: CancellationToken::new(),
         }
     }
 
@@ -172,10 +180,11 @@ impl Serving {
     /// Where there is no file to show it by, the bucket itself is asked; nothing is written.
     fn ask_bucket(&mut self) {
         let bench = Arc::clone(&self.bench);
+        let stopped = self.looking.clone();
         self.tasks.spawn("bucket", async move {
             let asked = tokio::select! {
                 asked = super::check::ask_bucket(&bench.aws, &bench.settings) => asked,
-                () = bench.cut.cancelled() => Ok(()),
+                () = stopped.cancelled() => return Report::Stopped,
             };
             Report::Bucket(asked)
         });
@@ -198,7 +207,7 @@ impl Serving {
                 self.judge(*attempt);
             }
             Report::Bucket(asked) => self.bucket_answered(asked),
-            Report::Pass | Report::Synced(Ok(())) => {}
+            Report::Stopped | Report::Pass | Report::Synced(Ok(())) => {}
             Report::Alive(alive) => {
                 self.checking = false;
                 self.alive_at = Instant::now() + ALIVE_EVERY;
@@ -230,6 +239,7 @@ impl Serving {
     fn stop_looking(&mut self) {
         self.pass = None;
         self.names.clear();
+        self.looking.cancel();
         if self.gone.is_some() {
             self.bench.cut.cancel();
         }

@@ -20,6 +20,9 @@ use super::open::{self, Id, Place, Stamp, Writer, open_place};
 use crate::drop::rename_to_free;
 use crate::sys;
 
+/// So many directories for settling are made before they are needed.
+const MOST_PREPARED: usize = 64;
+
 /// What became of the file under its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Settled {
@@ -48,10 +51,21 @@ struct State {
 }
 
 impl Aside {
-    /// `taken` are the numbers that already exist and are not ours to use.
-    pub(crate) fn beyond(taken: impl IntoIterator<Item = u64>) -> Self {
-        let next = taken.into_iter().max().map_or(0, |number| number.saturating_add(1));
-        Self { state: Mutex::new(State { next, ..State::default() }) }
+    /// Uses the directories that an earlier run left, and makes some beforehand, so that settling
+    /// goes on with no byte free. Blocks.
+    pub(crate) fn prepare(directory: &Directory, left: &Leftovers, threads: usize) -> Self {
+        let next = left.numbers.last().map_or(0, |number| number.saturating_add(1));
+        let state = State { free: left.empty.clone(), next, ..State::default() };
+        let aside = Self { state: Mutex::new(state) };
+        let mut made = Vec::new();
+        for _ in 0..threads.min(MOST_PREPARED) {
+            // What cannot be made now is made when it is needed.
+            made.extend(aside.take(directory).map(|(_, number)| number));
+        }
+        for number in made {
+            aside.give_back(number);
+        }
+        aside
     }
 
     /// Takes a file that was uploaded (or is bad) out of its place and hands it to `finish`, which
@@ -200,11 +214,13 @@ pub(crate) fn unlink(place: &File, name: &OsStr) -> io::Result<()> {
 pub(crate) struct Leftovers {
     /// The files: they have to be uploaded before what has their names by now.
     pub(crate) files: Vec<(Id, Stamp)>,
-    /// The numbers of all directories.
-    pub(crate) numbers: BTreeSet<u64>,
+    /// The numbers of all directories…
+    numbers: BTreeSet<u64>,
+    /// …and of those that are empty.
+    empty: Vec<u64>,
 }
 
-/// Looks for what an earlier run left in settling, and removes directories that are empty.
+/// Looks for what an earlier run left in settling. Blocks.
 pub(crate) fn leftovers(directory: &Directory) -> io::Result<Leftovers> {
     let mut left = Leftovers::default();
     for entry in fs::Dir::read_from(&directory.settling)? {
@@ -227,9 +243,7 @@ pub(crate) fn leftovers(directory: &Directory) -> io::Result<Leftovers> {
             left.files.push((Id { place: Place::Settling(number), name }, Stamp::of(&stat)));
         }
         if empty {
-            // Left by a daemon with more threads; one that cannot be removed does no harm.
-            let _removed =
-                fs::unlinkat(&directory.settling, number.to_string(), AtFlags::REMOVEDIR);
+            left.empty.push(number);
         }
     }
     Ok(left)

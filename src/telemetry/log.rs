@@ -7,20 +7,22 @@ use std::fs::OpenOptions;
 use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use tracing::Subscriber;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::FormatTime;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 
 use self::line::{Fields, Line};
-use self::time::Utc;
 use crate::config::{self, Level, LogFormat, LogTarget};
 use crate::error::{Error, Kind, Result};
+use crate::units;
 
 mod line;
-mod time;
 #[cfg(test)]
 mod tests;
 
@@ -40,6 +42,16 @@ const QUIET: [&str; 12] = [
     "rustls",
     "s3s",
 ];
+
+/// Time stamps in UTC, to the millisecond.
+#[derive(Debug)]
+struct Utc;
+
+impl FormatTime for Utc {
+    fn format_time(&self, writer: &mut Writer<'_>) -> std::fmt::Result {
+        writer.write_str(&units::utc(SystemTime::now()))
+    }
+}
 
 /// What starting the log gave.
 #[derive(Debug)]

@@ -4,9 +4,11 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use longshore::config::Ignore;
 use longshore::drop::{self, Existing};
 use longshore::error::{Error, Kind, Result};
-use longshore::spool::key;
+use longshore::spool::key::{self, KeyFault};
+use longshore::spool::rules;
 
 use crate::args::Put;
 use crate::{say, settings};
@@ -16,10 +18,10 @@ pub(crate) fn run(args: &Put) -> Result<u8> {
         return Err(Error::new(Kind::Usage, "--key names one object and there are several files")
             .hint("use --prefix"));
     }
-    let directory = directory(args)?;
+    let (directory, ignore) = spool(args)?;
     for file in &args.files {
         let key = key(args, file)?;
-        let name = key::encode(&key)
+        let name = name(&key, &ignore)
             .map_err(|fault| Error::new(Kind::Usage, format!("the key {key:?}: {fault}")))?;
         let mut contents: Box<dyn Read> =
             if is_stdin(file) { Box::new(io::stdin().lock()) } else { Box::new(open(file)?) };
@@ -29,9 +31,16 @@ pub(crate) fn run(args: &Put) -> Result<u8> {
     Ok(0)
 }
 
-fn directory(args: &Put) -> Result<PathBuf> {
+/// The file name for a key, and for one that the spool would leave alone another of the same key.
+fn name(key: &str, ignore: &Ignore) -> std::result::Result<String, KeyFault> {
+    let name = key::encode(key)?;
+    if rules::is_ignored(name.as_ref(), ignore) { key::encode_fully(key) } else { Ok(name) }
+}
+
+/// The directory of the spool, and what it leaves alone.
+fn spool(args: &Put) -> Result<(PathBuf, Ignore)> {
     if let Some(directory) = &args.directory {
-        return Ok(directory.clone());
+        return Ok((directory.clone(), Ignore::Temporary(Vec::new())));
     }
     let config = settings::load(args.config.as_deref())?;
     let known: Vec<&str> = config.spools.keys().map(String::as_str).collect();
@@ -50,7 +59,7 @@ fn directory(args: &Put) -> Result<PathBuf> {
             .next()
             .ok_or_else(|| Error::new(Kind::Usage, "the settings name no spool"))?,
     };
-    Ok(spool.directory.clone())
+    Ok((spool.directory.clone(), spool.ignore.clone()))
 }
 
 fn key(args: &Put, file: &Path) -> Result<String> {

@@ -31,8 +31,9 @@ use base64::engine::general_purpose::STANDARD;
 use rustix::process::{Resource, getrlimit};
 
 use crate::config;
-use crate::handlers::{iso_8601, list_of};
+use crate::handlers::list_of;
 use crate::message::{Attribute, Message};
+use crate::units;
 
 /// The longest value handed on.
 const VALUE_MAX: usize = 32 << 10;
@@ -127,8 +128,8 @@ fn facts(message: &Message) -> [(&'static str, Option<String>); 10] {
         ("LONGSHORE_QUEUE", Some(message.queue.clone())),
         ("LONGSHORE_RECEIVE_COUNT", Some(message.receive_count().to_string())),
         ("LONGSHORE_EVENT", message.event.clone()),
-        ("LONGSHORE_SENT_AT", message.sent_at().and_then(iso_8601)),
-        ("LONGSHORE_FIRST_RECEIVED_AT", message.first_received_at().and_then(iso_8601)),
+        ("LONGSHORE_SENT_AT", message.sent_at().map(units::utc)),
+        ("LONGSHORE_FIRST_RECEIVED_AT", message.first_received_at().map(units::utc)),
         ("LONGSHORE_GROUP", system("MessageGroupId")),
         ("LONGSHORE_DEDUPLICATION_ID", system("MessageDeduplicationId")),
         ("LONGSHORE_SEQUENCE_NUMBER", system("SequenceNumber")),
@@ -195,14 +196,14 @@ mod tests {
             "LONGSHORE_ATTR_TINT=red",
             "LONGSHORE_DEDUPLICATION_ID=dedup-7",
             "LONGSHORE_EVENT=OrderPlaced.shop",
-            "LONGSHORE_FIRST_RECEIVED_AT=2012-06-14T09:30:05Z",
+            "LONGSHORE_FIRST_RECEIVED_AT=2012-06-14T09:30:05.000Z",
             "LONGSHORE_GROUP=group-7",
             "LONGSHORE_MESSAGE=/tmp/m.json",
             "LONGSHORE_MESSAGE_ID=5fea7756-0ea4-451a-a703-a558b933e274",
             "LONGSHORE_QUEUE=orders",
             "LONGSHORE_RECEIVE_COUNT=3",
             "LONGSHORE_SENDER_ID=AIDAEXAMPLE",
-            "LONGSHORE_SENT_AT=2012-06-14T09:30:00.25Z",
+            "LONGSHORE_SENT_AT=2012-06-14T09:30:00.250Z",
             "LONGSHORE_SEQUENCE_NUMBER=18870000000000000001",
         ];
         assert_eq!(lines(&empty(1 << 20), &samples::message("")), wanted);

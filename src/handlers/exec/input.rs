@@ -8,7 +8,7 @@
 //!
 //! ```json
 //! {"message_id": "…", "queue": "orders", "event": "OrderPlaced.shop", "receive_count": 1,
-//!  "sent_at": "2012-06-14T09:30:00.25Z", "first_received_at": "…", "group": "…",
+//!  "sent_at": "2012-06-14T09:30:00.250Z", "first_received_at": "…", "group": "…",
 //!  "deduplication_id": "…", "sequence_number": "…", "sender_id": "…", "body_bytes": 42,
 //!  "attributes": {"tint": {"type": "String", "value": "red"},
 //!                 "size": {"type": "Number", "value": "12.5"},
@@ -30,8 +30,8 @@ use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use rustix::io::Errno;
 use serde::Serialize;
 
-use crate::handlers::iso_8601;
 use crate::message::{Attribute, Message};
+use crate::units;
 
 /// How the names of these files begin and end.
 const NAME: (&str, &str) = ("longshore-message-", ".json");
@@ -153,8 +153,8 @@ impl<'a> Metadata<'a> {
             queue: &message.queue,
             event: message.event.as_deref(),
             receive_count: message.receive_count(),
-            sent_at: message.sent_at().and_then(iso_8601),
-            first_received_at: message.first_received_at().and_then(iso_8601),
+            sent_at: message.sent_at().map(units::utc),
+            first_received_at: message.first_received_at().map(units::utc),
             group: message.group(),
             deduplication_id: system("MessageDeduplicationId"),
             sequence_number: system("SequenceNumber"),

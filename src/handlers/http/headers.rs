@@ -16,12 +16,14 @@
 //! attribute whose name differs in case only, and what is beyond [`TOTAL_MAX`] are left out too.
 //! Attributes named `beanstalk.sqsd.…` are that daemon's own and never forwarded.
 
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use reqwest::Url;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 
-use crate::handlers::{iso_8601, list_of};
+use crate::handlers::list_of;
 use crate::message::Message;
 
 /// The most that names and values take together: common servers refuse a head over 8 KiB.
@@ -103,9 +105,10 @@ impl Headers {
     }
 }
 
+/// As aws-sqsd writes it: ISO 8601 in UTC, to the second.
 fn whole_seconds(time: SystemTime) -> Option<String> {
     let seconds = time.duration_since(UNIX_EPOCH).ok()?.as_secs();
-    iso_8601(UNIX_EPOCH.checked_add(std::time::Duration::from_secs(seconds))?)
+    DateTime::from_secs(i64::try_from(seconds).ok()?).fmt(Format::DateTime).ok()
 }
 
 #[cfg(test)]

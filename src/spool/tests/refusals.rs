@@ -156,3 +156,41 @@ async fn an_aborted_upload_leaves_no_parts_behind() {
     assert_eq!(yard.s3.open_uploads(), 0);
     assert_eq!(yard.names(), ["large"]);
 }
+
+/// Z6: the others flow, and the bad one is tried by its own backoff.
+#[tokio::test]
+async fn a_file_that_always_fails_is_tried_seldom_and_hinders_nobody() {
+    let mut yard = Yard::new();
+    yard.settings.retry = Backoff::doubling(Duration::from_millis(500), Duration::from_mins(10));
+    yard.deliver("poison", b"x");
+    for n in 0..100 {
+        yard.deliver(&format!("f{n}"), b"x");
+    }
+    yard.s3.script(|asked| (asked.key == "poison").then_some(Answer(500, "InternalError")));
+    let running = yard.start().await;
+    let began = Instant::now();
+    until("the others landed", || yard.s3.keys().len() == 100).await;
+    let tried = || yard.s3.asked("PUT").iter().filter(|put| put.key == "poison").count();
+    until("it was tried three times", || tried() >= 3).await;
+    // Half of each delay is chance: 250 and 500 ms at least.
+    assert!(began.elapsed() >= Duration::from_millis(750));
+    assert_eq!(yard.names(), ["poison"]);
+    running.stop().await;
+}
+
+/// Through the SDK's own HTTP client: nobody listens, nothing is lost, and stopping is quick.
+#[tokio::test]
+async fn a_dead_endpoint_keeps_the_files() {
+    let mut yard = Yard::new();
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = closed.local_addr().unwrap();
+    drop(closed);
+    yard.settings.aws.endpoint_url = Some(format!("http://{address}"));
+    yard.deliver("a", b"x");
+    let spool = Spool::open("reports", yard.settings.clone()).await.unwrap();
+    let latch = Readiness::new().wait_for("spool/reports");
+    let run = spool.run(Aws::new(), Shutdown::new(), latch, true);
+    let error = tokio::time::timeout(SOON, run).await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), Kind::Unreachable, "{error}");
+    assert_eq!(yard.names(), ["a"]);
+}

@@ -154,7 +154,8 @@ async fn what_cannot_go_back_is_uploaded_from_where_it_lies() {
     let yard = Yard::new();
     yard.deliver("a", b"older");
     let directory = Directory::establish(&yard.settings).unwrap();
-    let aside = Aside::beyond([4]);
+    fs::create_dir_all(config::own_directory(&directory.path).join("settling/4")).unwrap();
+    let aside = Aside::prepare(&directory, &settle::leftovers(&directory).unwrap(), 0);
     let id = Id::in_spool("a");
     let Opened::File(file, stamp) = open::open(&directory, &id).unwrap() else { panic!("no file") };
     let settled = aside
@@ -163,7 +164,7 @@ async fn what_cannot_go_back_is_uploaded_from_where_it_lies() {
             Err(std::io::Error::other("cannot be removed"))
         })
         .unwrap();
-    assert_eq!(settled, Settled::Overtaken(Place::Settling(5)));
+    assert_eq!(settled, Settled::Overtaken(Place::Settling(4)));
     drop(directory);
     yard.once().await.unwrap();
     let both = [("a", "older"), ("a", "newer")].map(|(k, v)| (k.to_owned(), v.to_owned()));

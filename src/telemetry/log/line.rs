@@ -2,17 +2,17 @@
 //! then those of the spans around it, from the inside out.
 
 use std::fmt::{self, Write};
+use std::time::SystemTime;
 
 use tracing::field::{Field, Visit};
 use tracing::span::Record;
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::field::RecordFields;
 use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::fmt::time::FormatTime;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields};
 use tracing_subscriber::registry::LookupSpan;
 
-use super::time::Utc;
+use crate::units;
 
 /// The whole line.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        Utc.format_time(&mut writer)?;
+        writer.write_str(&units::utc(SystemTime::now()))?;
         let level = *event.metadata().level();
         if writer.has_ansi_escapes() {
             write!(writer, " \u{1b}[{}m{level}\u{1b}[0m", color(level))?;
