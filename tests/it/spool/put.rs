@@ -95,7 +95,7 @@ fn a_put_that_cannot_be_is_refused_with_a_reason_and_leaves_nothing() {
     refused(&place, &run(&format!("- {here}")), 64, &["--key"]);
     refused(&place, &run(&format!("a a --key k {here}")), 64, &["--prefix"]);
     refused(&place, &run("a"), 78, &["/etc/longshore/longshore.toml"]);
-    refused(&place, &run("a --directory nowhere"), 78, &["nowhere", "No such file"]);
+    refused(&place, &run("a --directory nowhere"), 78, &["nowhere is no directory", "mkdir -p"]);
     assert!(place.left().is_empty());
 }
 
