@@ -77,7 +77,9 @@ fn sigterm_ends_an_idle_daemon_and_one_whose_bucket_is_away() {
         let mut daemon = place.start(&endpoint, "");
         let locked = place.spool().join(".longshore/lock");
         eventually("it has begun", PATIENCE, || locked.exists());
-        daemon.wait_for_line(|line| line.contains("paused") || endpoint == s3.endpoint(), PATIENCE);
+        let reached = || s3.requests().iter().any(|seen| seen.operation() == "HeadBucket");
+        let paused = || !super::lines(&daemon, "spool paused").is_empty();
+        eventually("it knows the bucket", PATIENCE, || reached() || paused());
         daemon.terminate();
         assert_eq!(daemon.wait(PATIENCE), 0, "{}", daemon.output());
     }

@@ -176,6 +176,51 @@ fn z5_names_become_the_keys_of_the_table() {
     assert!(boto(&server.endpoint(), Z5, &place.spool()).contains("all there"));
 }
 
+/// Everything that Python's parser allows and the seed's example does not show, with a region and
+/// an endpoint, and a queue beside it.
+#[test]
+fn the_settings_are_read_as_pythons_parser_reads_them() {
+    let s3 = ScriptedS3::start();
+    let proxy = Proxy::start(&s3.endpoint());
+    let text = format!(
+        "# a comment\n\
+         [Credentials]\n\
+         AWS_Access_Key_ID: 42\n\
+         aws_secret_access_key = \"k3y\\\\%%(not)s\"\n\
+         ; another\n\
+         [Queue]\n\
+         Directory:test\n\
+         BUCKET = testbucket\n\
+         poll-interval = 0.25\n\
+         threads: 2\n\
+         log-level = warning\n\
+         endpoint-url = {}\n\
+         region = eu-west-3\n",
+        proxy.endpoint()
+    );
+    for file in ["queue.cfg", "queue.ini", "queue.conf"] {
+        let launch = longshore(["run", "--config", file]);
+        fs::write(launch.directory().join(file), &text).unwrap();
+        fs::create_dir(launch.directory().join("test")).unwrap();
+        fs::write(launch.directory().join("test").join(file), "x").unwrap();
+        let mut daemon = launch.start();
+        let what = "it landed";
+        eventually(what, PATIENCE, || {
+            assert_eq!(lines(&daemon, " ERROR "), [""; 0]);
+            !is_there(&daemon, file)
+        });
+        assert!(s3.objects().contains_key(&format!("testbucket/{file}")), "{}", daemon.output());
+        daemon.terminate();
+        assert_eq!(daemon.wait(PATIENCE), 0);
+        assert_eq!(daemon.output(), "");
+    }
+    for request in proxy.requests() {
+        let authorization = request.header("authorization").unwrap();
+        assert!(authorization.contains("Credential=42/"), "{authorization}");
+        assert!(authorization.contains("/eu-west-3/s3/aws4_request"), "{authorization}");
+    }
+}
+
 #[test]
 fn the_seeds_settings_take_every_regular_file() {
     let s3 = ScriptedS3::start();
