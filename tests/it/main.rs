@@ -17,4 +17,5 @@ mod support;
 mod house;
 mod outside;
 mod queue_time;
+mod spool;
 mod support_works;

@@ -12,7 +12,7 @@ use std::{
 use tempfile::TempDir;
 
 /// The user and group `nobody` of Debian: root passes every check of permission, nobody does not.
-const NOBODY: u32 = 65_534;
+pub(crate) const NOBODY: u32 = 65_534;
 
 /// A command line for the binary, before it runs.
 pub(crate) struct Launch {

@@ -69,7 +69,9 @@ impl Exchange {
     }
 
     fn s3_operation(&self) -> &'static str {
-        let of_object = self.path().trim_start_matches('/').contains('/');
+        // The bucket's own path may end in a slash.
+        let path = self.path().trim_start_matches('/');
+        let of_object = path.split_once('/').is_some_and(|(_, key)| !key.is_empty());
         let upload = self.query("uploadId").is_some();
         match (self.method.as_str(), of_object) {
             ("PUT", true) if upload => "UploadPart",
