@@ -10,6 +10,8 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::json;
 
+use tokio::sync::OnceCell;
+
 use crate::backoff::Backoff;
 use crate::drop::{self, Existing};
 use crate::error::{Error, Kind, Result};
@@ -27,10 +29,24 @@ const BETWEEN: Backoff = Backoff::doubling(Duration::from_millis(500), Duration:
 /// Where the rejected messages of one queue go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Target {
-    /// Another queue: its name, URL or ARN.
-    Queue(String),
+    /// Another queue.
+    Queue(DeadLetters),
     /// A directory of this host.
     Directory(PathBuf),
+}
+
+/// The queue of rejected messages, looked up once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct DeadLetters {
+    /// Its name, URL or ARN.
+    queue: String,
+    url: Arc<OnceCell<QueueUrl>>,
+}
+
+impl Target {
+    pub(super) fn queue(queue: String) -> Self {
+        Self::Queue(DeadLetters { queue, url: Arc::default() })
+    }
 }
 
 /// Puts a rejected message where it is safe; tries a few times by itself.
@@ -60,13 +76,13 @@ pub(super) async fn set_aside(
 
 async fn forward(
     client: &aws_sdk_sqs::Client,
-    queue: &str,
+    target: &DeadLetters,
     message: &Message,
     reason: &str,
 ) -> Result<()> {
-    let url = resolve(client, queue).await?;
-    let outgoing = outgoing(message, reason, &url);
-    let mut sender = Sender::new(client.clone(), url);
+    let url = target.url.get_or_try_init(|| resolve(client, &target.queue)).await?;
+    let outgoing = outgoing(message, reason, url);
+    let mut sender = Sender::new(client.clone(), url.clone());
     sender.push(outgoing).await?;
     match sender.finish().await?.failed.pop() {
         Some((_, error)) => Err(error),

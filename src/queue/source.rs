@@ -65,7 +65,7 @@ fn rejects(settings: &config::Queue, redrive: Option<String>) -> Option<Target> 
     settings
         .dead_letter_queue
         .clone()
-        .map(Target::Queue)
+        .map(Target::queue)
         .or_else(|| settings.set_aside.clone().map(Target::Directory))
-        .or_else(|| redrive.map(Target::Queue))
+        .or_else(|| redrive.map(Target::queue))
 }
