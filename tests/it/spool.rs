@@ -73,8 +73,9 @@ impl Place {
     fn launch(&self, endpoint: &str, more: &str) -> Launch {
         let settings = self.root.path().join("longshore.toml");
         let text = format!(
-            "[aws]\npath_style = true\n\n[spool.reports]\ndirectory = {:?}\nbucket = {BUCKET:?}\n{more}\n",
-            self.spool()
+            "[aws]\npath_style = true\n\n\
+             [spool.reports]\ndirectory = \"{}\"\nbucket = \"{BUCKET}\"\n{more}\n",
+            self.spool().display()
         );
         fs::write(&settings, text).unwrap();
         longshore(["run", "--config", settings.to_str().unwrap()]).endpoint(endpoint)

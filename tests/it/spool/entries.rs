@@ -70,7 +70,9 @@ fn a_temporary_name_is_taken_once_it_has_its_real_one() {
     fs::write(place.at("report.csv.lock"), "").unwrap();
     place.drop("other", "x");
     eventually("another landed", PATIENCE, || s3.objects().contains_key("landing/other"));
-    assert_eq!(place.left(), ["report.csv.lock", "report.csv.part"]);
+    eventually("it is settled", PATIENCE, || {
+        place.left() == ["report.csv.lock", "report.csv.part"]
+    });
     fs::write(place.at("report.csv.part"), "whole").unwrap();
     fs::rename(place.at("report.csv.part"), place.at("report.csv")).unwrap();
     eventually("it landed", PATIENCE, || place.left() == ["report.csv.lock"]);

@@ -1,7 +1,12 @@
 //! `kill -9` at any moment: nothing that was dropped is lost, and no object has wrong bytes.
 
-use super::{BUCKET, Embedded, Place, is_put, make_bucket};
-use crate::support::{PATIENCE, eventually, exchange::End, proxy::Proxy};
+use super::{BUCKET, Embedded, OWN, Place, is_put, make_bucket};
+use crate::support::{
+    PATIENCE, eventually,
+    exchange::End,
+    proxy::{Fault, Gate, Proxy},
+    scripted::ScriptedS3,
+};
 use std::{collections::BTreeMap, fs};
 
 const ROUNDS: usize = 10;
@@ -58,4 +63,70 @@ fn kill_9_at_ten_random_moments_loses_nothing_and_falsifies_nothing() {
             assert_eq!(put.path(), format!("/{BUCKET}/{}", name(drop)));
         }
     }
+}
+
+fn bodies(proxy: &Proxy) -> Vec<String> {
+    let puts = proxy.of("PutObject");
+    puts.iter().map(|put| String::from_utf8_lossy(&put.body).into_owned()).collect()
+}
+
+/// S3 has it, and the daemon does not know; a newer file comes before the next start.
+#[test]
+fn kill_9_between_the_upload_and_its_reply_lands_the_newest_last() {
+    let s3 = ScriptedS3::start();
+    let proxy = Proxy::start(&s3.endpoint());
+    let (place, gate) = (Place::new(), Gate::closed());
+    proxy.on(2, is_put, Fault::HoldReply(gate.clone()));
+    place.drop("same", "same");
+    place.drop("replaced", "version 1");
+    let mut daemon = place.start(&proxy.endpoint(), "");
+    eventually("S3 has both", PATIENCE, || gate.arrived() == 2);
+    daemon.kill9();
+    assert_eq!(place.left(), ["replaced", "same"]);
+    place.drop("replaced", "version 2");
+    let daemon = place.start(&proxy.endpoint(), "");
+    place.wait_until_empty(&daemon);
+    let objects = s3.objects();
+    assert_eq!(objects[&format!("{BUCKET}/same")], "same");
+    assert_eq!(objects[&format!("{BUCKET}/replaced")], "version 2");
+}
+
+/// What a killed daemon had half-way out of the spool is older than what has its name by now, and
+/// is uploaded before it: it may be a version that never landed.
+#[test]
+fn kill_9_in_the_middle_of_settling_lands_both_versions_in_order() {
+    let s3 = ScriptedS3::start();
+    let proxy = Proxy::start(&s3.endpoint());
+    let place = Place::new();
+    let settling = place.spool().join(OWN).join("settling");
+    for (number, name, contents) in [("0", "report", "version 1"), ("7", "alone", "alone")] {
+        fs::create_dir_all(settling.join(number)).unwrap();
+        fs::write(settling.join(number).join(name), contents).unwrap();
+    }
+    fs::create_dir(settling.join("8")).unwrap();
+    place.drop("report", "version 2");
+    let daemon = place.start(&proxy.endpoint(), "");
+    place.wait_until_empty(&daemon);
+    let mut sent = bodies(&proxy);
+    sent.retain(|body| body != "alone");
+    assert_eq!(sent, ["version 1", "version 2"]);
+    assert_eq!(s3.objects()[&format!("{BUCKET}/report")], "version 2");
+    assert_eq!(s3.objects()[&format!("{BUCKET}/alone")], "alone");
+}
+
+#[test]
+fn kill_9_in_the_middle_of_a_large_upload_lands_it_whole_after_the_next_start() {
+    let s3 = ScriptedS3::start();
+    let proxy = Proxy::start(&s3.endpoint());
+    let (place, gate) = (Place::new(), Gate::closed());
+    proxy.on(1, |seen| seen.query("partNumber") == Some("2"), Fault::Hold(gate.clone()));
+    let contents: Vec<u8> = (0..5 << 20_u32).flat_map(u32::to_le_bytes).collect();
+    place.drop("large", &contents);
+    let mut daemon = place.start(&proxy.endpoint(), "");
+    eventually("a part is held", PATIENCE, || gate.arrived() == 1);
+    daemon.kill9();
+    assert_eq!(place.left(), ["large"]);
+    let daemon = place.start(&proxy.endpoint(), "");
+    place.wait_until_empty(&daemon);
+    assert!(s3.objects()[&format!("{BUCKET}/large")] == contents);
 }

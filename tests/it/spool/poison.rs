@@ -36,11 +36,13 @@ fn z6_poison_among_a_thousand_hinders_nobody() {
     eventually("it is tried again", PATIENCE, || tried() >= 3);
     let mut counts = puts_by_path(&proxy.requests());
     // Delays of at least 0.5, 1, 2, 4… seconds: so many attempts fit into the time.
-    let most = 2 + (began.elapsed().as_secs_f64() / 0.5 + 1.0).log2().floor() as usize;
+    let halves = began.elapsed().as_millis() / 500 + 1;
+    let most = 2 + usize::try_from(halves.ilog2()).unwrap();
     assert!(counts[&bad] <= most, "{} attempts in {:?}", counts[&bad], began.elapsed());
     counts.remove(&bad);
     assert!(counts.values().all(|times| *times == 1), "{counts:?}");
-    assert_eq!(lines(&daemon, "upload failed").len(), tried(), "{}", daemon.output());
+    // One line an attempt; the last one's may still be to come.
+    eventually("a line each", PATIENCE, || lines(&daemon, "upload failed").len() == tried());
 
     for (name, file, contents) in
         [(latin, "caf\u{fffd}.txt", "no key"), (OsStr::new("%FF%FE"), "%FF%FE", "no key either")]

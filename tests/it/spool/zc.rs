@@ -64,6 +64,25 @@ fn z1_the_seeds_own_example_lands_by_event() {
     assert_eq!(lines(&daemon, "Transferred").len(), 2, "{}", daemon.output());
 }
 
+/// The same on the embedded AWS, in one command: the object is a plain file.
+#[test]
+fn z1_the_seeds_own_example_lands_in_a_file_with_run_local() {
+    let launch = longshore(["run", "--local", "here", "--config", "queue.cfg"]);
+    fs::write(launch.directory().join("queue.cfg"), SEED).unwrap();
+    let here = launch.directory().join("here");
+    let mut daemon = launch.start();
+    let spool = here.join("test");
+    eventually("its directory is made", PATIENCE, || spool.exists());
+    fs::write(here.join("draft"), "text").unwrap();
+    fs::rename(here.join("draft"), spool.join(NAME)).unwrap();
+    eventually("the file is gone", PATIENCE, || !spool.join(NAME).exists());
+    let landed = fs::read_to_string(here.join("s3/testbucket/2012-06-14/01.txt")).unwrap();
+    assert_eq!(landed, "text");
+    daemon.wait_for_line(|line| line.contains("INFO Transferred '2012-06-14%2F01.txt'"), PATIENCE);
+    daemon.terminate();
+    assert_eq!(daemon.wait(PATIENCE), 0, "{}", daemon.output());
+}
+
 #[test]
 fn z2_two_threads_send_as_key_42_with_the_bucket_in_the_path() {
     let s3 = ScriptedS3::start();
