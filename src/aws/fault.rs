@@ -7,7 +7,6 @@
 
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_runtime_api::http::Response;
-use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use crate::error::{Error, Kind};
@@ -29,13 +28,27 @@ where
             }
         }
         SdkError::TimeoutError(_) => "no answer in time".to_owned(),
-        _ => DisplayErrorContext(&error).to_string(),
+        _ => with_causes(&error),
     };
     let error = Error::new(kind, what).because(told);
     match advice(kind) {
         Some(advice) => error.hint(advice),
         None => error,
     }
+}
+
+/// An error and what it came from, on one line.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let told = inner.to_string();
+        if !text.ends_with(&told) {
+            text = format!("{text}: {told}");
+        }
+        cause = inner.source();
+    }
+    text
 }
 
 /// The kind of one failed entry of a batch call: its code, and whether SQS holds it our fault.
