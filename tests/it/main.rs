@@ -17,4 +17,5 @@ mod support;
 mod house;
 mod outside;
 mod queue_time;
+mod queues;
 mod support_works;
