@@ -19,10 +19,10 @@ pub mod config;
 // seeing
 pub mod telemetry;
 // running
+mod sys;
 pub mod shutdown;
 pub mod supervisor;
 // ground
-mod sys;
 pub mod aws;
 mod flow;
 pub mod drop;

@@ -147,9 +147,9 @@ async fn a_program_inherits_what_is_promised_and_nothing_else() {
             "queue.q.handler",
             "h",
             "tr '\\0' '\\n' < /proc/$$/environ > $D/env\n\
-             ls -l /proc/$$/fd > $D/fds\n\
              sed -n 's/^\\(SigBlk\\|SigIgn\\|CapAmb\\):[[:space:]]*//p' /proc/$$/status > $D/status\n\
-             cut -d' ' -f1,5 /proc/$$/stat > $D/group; echo >> $D/done",
+             cut -d' ' -f1,5 /proc/$$/stat > $D/group\n\
+             exec > $D/fds; ls -l /proc/$$/fd; echo >> $D/done",
         )
     );
     let launch = ground.launch(&settings).env("ALLOWED", "yes").env("SECRET", "no");
@@ -166,15 +166,13 @@ async fn a_program_inherits_what_is_promised_and_nothing_else() {
     for line in ["LONGSHORE_QUEUE=q", "LONGSHORE_RECEIVE_COUNT=1", "LONGSHORE_ATTR_TINT=red"] {
         assert!(ground.lines("env").iter().any(|seen| seen == line), "{line}");
     }
-    let fds = ground.lines("fds").into_iter().filter(|line| line.contains(" -> "));
-    let fds: Vec<String> = fds
-        .map(|line| line.split_whitespace().rev().take(3).collect::<Vec<_>>().join(" "))
+    let fds = ground.lines("fds");
+    let fds = fds.iter().filter_map(|line| line.split_once(" -> "));
+    let foreign: Vec<_> = fds
+        .filter(|(number, _)| ![" 0", " 1", " 2"].iter().any(|own| number.ends_with(own)))
+        // The shell's own: its script.
+        .filter(|(_, target)| !target.ends_with("/h"))
         .collect();
-    // As in "/dev/null -> 0"; the last one is the shell's own: its script.
-    let foreign = fds.iter().filter(|line| {
-        !line.ends_with("-> 0") && !line.ends_with("-> 1") && !line.ends_with("-> 2")
-    });
-    let foreign: Vec<_> = foreign.filter(|line| !line.contains("/h -> ")).collect();
     assert!(foreign.is_empty(), "descriptors of the daemon: {foreign:?}");
     let zero = "0000000000000000";
     assert_eq!(ground.lines("status"), [zero, zero, zero], "no signal blocked or ignored");
