@@ -95,6 +95,7 @@ fn outgoing(message: &Message, reason: &str, target: &QueueUrl) -> Outgoing {
     let mut outgoing = Outgoing {
         body: message.body.clone(),
         attributes: message.attributes.clone(),
+        labels: message.labels.clone(),
         group: message.group().map(str::to_owned),
         deduplication_id: None,
         trace_header: message.system_attributes.get("AWSTraceHeader").cloned(),
@@ -154,7 +155,7 @@ fn bundle(message: &Message, reason: &str) -> String {
                 Attribute::String(text) | Attribute::Number(text) => text.clone(),
                 Attribute::Binary(bytes) => BASE64_STANDARD.encode(bytes),
             };
-            (name.as_str(), json!({ "type": value.data_type(), "value": text }))
+            (name.as_str(), json!({ "type": message.data_type(name), "value": text }))
         })
         .collect();
     json!({
@@ -181,6 +182,7 @@ mod tests {
             queue: "orders".into(),
             body: "body".into(),
             attributes: BTreeMap::from([("a".into(), Attribute::String("1".into()))]),
+            labels: BTreeMap::new(),
             system_attributes: BTreeMap::new(),
             event: None,
         }

@@ -18,4 +18,5 @@ mod house;
 mod outside;
 mod queue_time;
 mod spool;
+mod queues;
 mod support_works;

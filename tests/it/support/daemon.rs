@@ -68,6 +68,12 @@ impl Launch {
         self
     }
 
+    /// Takes one variable out of its environment.
+    pub(crate) fn without(mut self, name: &str) -> Launch {
+        self.command.env_remove(name);
+        self
+    }
+
     /// Sends its AWS requests to `endpoint`.
     pub(crate) fn endpoint(self, endpoint: &str) -> Launch {
         self.env("AWS_ENDPOINT_URL", endpoint)

@@ -31,6 +31,8 @@ pub(crate) struct Exchange {
     pub(crate) uri: Uri,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+    /// The body of the reply, as far as there was one.
+    pub(crate) reply: Bytes,
     pub(crate) end: End,
 }
 
@@ -118,6 +120,7 @@ impl Record {
             uri: request.uri().clone(),
             headers: request.headers().clone(),
             body: Bytes::new(),
+            reply: Bytes::new(),
             end: End::Open,
         });
         Place { record: self.clone(), number: all.len() - 1, ended: false }
@@ -138,6 +141,11 @@ impl Place {
         let mut all = self.record.exchanges.lock().unwrap();
         all[self.number].body = body;
         all[self.number].clone()
+    }
+
+    /// Notes the body of the reply.
+    pub(crate) fn reply(&self, body: Bytes) {
+        self.record.exchanges.lock().unwrap()[self.number].reply = body;
     }
 
     /// Notes how it ended.
