@@ -14,7 +14,15 @@
 
 mod support;
 
+mod bad_input;
+mod checks;
+mod embedding;
 mod house;
+mod logs;
 mod outside;
 mod queue_time;
+mod run_local;
+mod sending;
+mod status_page;
 mod support_works;
+mod systemd;

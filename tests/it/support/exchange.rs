@@ -69,7 +69,7 @@ impl Exchange {
     }
 
     fn s3_operation(&self) -> &'static str {
-        let of_object = self.path().trim_start_matches('/').contains('/');
+        let of_object = self.path().trim_matches('/').contains('/');
         let upload = self.query("uploadId").is_some();
         match (self.method.as_str(), of_object) {
             ("PUT", true) if upload => "UploadPart",
