@@ -273,3 +273,46 @@ fn died<T>(name: &str, end: End<T>) -> Result<Option<T>> {
         End::Panicked(text) => Err(Error::new(Kind::Bug, format!("{name} panicked")).because(text)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_beside_the_pipelines_lets_them_drain() {
+        let shutdown = Shutdown::new();
+        let ended = Arc::new(AtomicBool::new(false));
+        let (stopping, told) = (shutdown.clone(), Arc::clone(&ended));
+        let mut pipelines = Tasks::new();
+        pipelines.spawn("queue/orders", async move {
+            stopping.draining().await;
+            tokio::task::yield_now().await;
+            told.store(true, Ordering::SeqCst);
+            Ran::Queue("orders".to_owned(), Ok(queue::Report::default()))
+        });
+        let mut beside = Tasks::new();
+        beside.spawn("status", async { panic!("no such luck") });
+        let drain_timeout = Duration::from_secs(25);
+        let supervision = Supervision { pipelines, beside, shutdown, drain_timeout };
+        let error = supervision.wait().await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Bug);
+        assert_eq!(error.to_string(), "status panicked: no such luck");
+        assert!(ended.load(Ordering::SeqCst));
+    }
+
+    #[tokio::test]
+    async fn an_abort_is_reported_however_soon_everything_ends() {
+        let shutdown = Shutdown::new();
+        shutdown.abort();
+        let supervision = Supervision {
+            pipelines: Tasks::new(),
+            beside: Tasks::new(),
+            shutdown,
+            drain_timeout: Duration::ZERO,
+        };
+        assert!(supervision.wait().await.unwrap().aborted);
+    }
+}

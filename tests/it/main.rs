@@ -14,9 +14,17 @@
 
 mod support;
 
+mod bad_input;
+mod checks;
+mod embedding;
 mod house;
+mod logs;
 mod outside;
 mod queue_time;
-mod spool;
 mod queues;
+mod run_local;
+mod sending;
+mod spool;
+mod status_page;
 mod support_works;
+mod systemd;

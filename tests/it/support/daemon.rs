@@ -23,9 +23,48 @@ pub(crate) struct Launch {
 /// A running (or ended) binary with a directory of its own.
 pub(crate) struct Daemon {
     child: Child,
-    directory: TempDir,
+    directory: Option<TempDir>,
     pub(crate) stdout: Lines,
     pub(crate) stderr: Lines,
+}
+
+/// What a program that has ended left behind.
+pub(crate) struct Finished {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    directory: TempDir,
+}
+
+impl Finished {
+    /// Its working directory.
+    pub(crate) fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Everything it wrote.
+    pub(crate) fn said(&self) -> String {
+        format!("{}{}", self.stdout, self.stderr)
+    }
+
+    /// Asserts how it ended, that it told all of this, and that it neither panicked nor showed the
+    /// inside of an error.
+    pub(crate) fn expect(self, code: i32, told: &[&str]) -> Finished {
+        let said = self.said();
+        assert_eq!(self.code, code, "{said}");
+        for told in told {
+            assert!(said.contains(told), "{told:?} is not in:\n{said}");
+        }
+        assert_is_for_people(&said);
+        self
+    }
+}
+
+/// No text for a person holds a backtrace, or an error as its programmer sees it.
+pub(crate) fn assert_is_for_people(said: &str) {
+    for inside in ["panicked", "backtrace", "DispatchFailure", "Some(", "{ "] {
+        assert!(!said.contains(inside), "{inside:?} is in:\n{said}");
+    }
 }
 
 /// Prepares `longshore ARGS…` with nothing of this process's environment but PATH, with a fresh
@@ -74,6 +113,36 @@ impl Launch {
         self
     }
 
+    /// Runs it in this directory instead of its own.
+    pub(crate) fn at(mut self, directory: &Path) -> Launch {
+        self.command.current_dir(directory);
+        self
+    }
+
+    /// Writes a file into its own directory first.
+    pub(crate) fn file(self, name: &str, text: &str) -> Launch {
+        std::fs::write(self.directory.path().join(name), text).unwrap();
+        self
+    }
+
+    /// Gives it a standard input; `Daemon::input` writes to it.
+    pub(crate) fn piped(mut self) -> Launch {
+        self.command.stdin(Stdio::piped());
+        self
+    }
+
+    /// Runs it to its end.
+    pub(crate) fn finish(mut self) -> Finished {
+        let output = self.command.output().expect("the program starts");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Finished {
+            code: code(output.status),
+            stdout: text(&output.stdout),
+            stderr: text(&output.stderr),
+            directory: self.directory,
+        }
+    }
+
     /// Sends its AWS requests to `endpoint`.
     pub(crate) fn endpoint(self, endpoint: &str) -> Launch {
         self.env("AWS_ENDPOINT_URL", endpoint)
@@ -93,14 +162,19 @@ impl Launch {
         let mut child = self.command.spawn().expect("the program starts");
         let stdout = Lines::of(child.stdout.take().unwrap());
         let stderr = Lines::of(child.stderr.take().unwrap());
-        Daemon { child, directory: self.directory, stdout, stderr }
+        Daemon { child, directory: Some(self.directory), stdout, stderr }
     }
 }
 
 impl Daemon {
-    /// Its working directory, removed with it.
+    /// Its own directory, removed with it.
     pub(crate) fn directory(&self) -> &Path {
-        self.directory.path()
+        self.directory.as_ref().expect("not taken").path()
+    }
+
+    /// Ends it and leaves its directory, for the one that comes after it.
+    pub(crate) fn into_directory(mut self) -> TempDir {
+        self.directory.take().expect("not taken")
     }
 
     /// Its process id.
@@ -122,6 +196,11 @@ impl Daemon {
     /// Everything it has written so far, for messages of failed tests.
     pub(crate) fn output(&self) -> String {
         [self.stdout.all(), self.stderr.all()].concat().join("\n")
+    }
+
+    /// Its standard input, if it was `piped`; dropping it is the end of the input.
+    pub(crate) fn input(&mut self) -> std::process::ChildStdin {
+        self.child.stdin.take().expect("piped, and not taken yet")
     }
 
     /// Sends SIGTERM.

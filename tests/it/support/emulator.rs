@@ -7,7 +7,7 @@
 
 use super::{
     PATIENCE,
-    daemon::{Daemon, program},
+    daemon::{Daemon, longshore, program},
     eventually, free_port, venv,
 };
 use std::net::TcpStream;
@@ -39,6 +39,14 @@ pub(crate) fn moto() -> Emulator {
     let port = free_port();
     let launch = program(&venv("moto_server"), ["-H", "127.0.0.1", "-p", &port.to_string()]);
     Emulator { port, server: launch.start() }.ready()
+}
+
+/// Starts the embedded AWS and waits for the port that it chose.
+pub(crate) fn embedded() -> Emulator {
+    let server = longshore(["local"]).start();
+    let line = server.wait_for_line(|line| line.contains("embedded AWS"), PATIENCE);
+    let port = line.rsplit(':').next().unwrap().parse().expect("the line ends with the port");
+    Emulator { port, server }.ready()
 }
 
 impl Emulator {
