@@ -36,6 +36,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Instant,
 };
 use tempfile::TempDir;
 
@@ -103,8 +104,14 @@ impl Place {
 
     /// Waits until nothing is left: in the spool, and half-way out of it.
     fn wait_until_empty(&self, daemon: &Daemon) {
-        let what = format!("the spool is empty; so far:\n{}", daemon.output());
-        eventually(&what, PATIENCE, || self.left().is_empty() && self.unsettled() == 0);
+        let began = Instant::now();
+        eventually("the spool is empty", PATIENCE * 2, || {
+            // Looked at twice: a file may come back from half-way out.
+            let empty = self.left().is_empty() && self.unsettled() == 0 && self.left().is_empty();
+            let patient = empty || began.elapsed() < PATIENCE;
+            assert!(patient, "{:?} are left:\n{}", self.left(), daemon.output());
+            empty
+        });
     }
 
     /// How many files are half-way out of the spool.

@@ -107,11 +107,7 @@ fn sigterm_that_cuts_off_an_upload_in_parts_aborts_it() {
     let (place, gate) = (Place::new(), Gate::closed());
     proxy.on(1, |seen| seen.query("partNumber") == Some("2"), Fault::Hold(gate.clone()));
     place.drop("large", contents(17 * MIB));
-    let settings = "\n[spool.other]\ndirectory = \"other\"\nbucket = \"other\"\n";
-    let launch = place.launch(&proxy.endpoint(), settings);
-    let file = place.root.path().join("longshore.toml");
-    let text = fs::read_to_string(&file).unwrap();
-    fs::write(&file, format!("drain_timeout = \"200ms\"\n{text}")).unwrap();
+    let launch = super::stop::hurried(&place, &proxy.endpoint());
     let mut daemon = launch.start();
     eventually("a part is held", PATIENCE, || gate.arrived() == 1);
     daemon.terminate();

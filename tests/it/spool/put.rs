@@ -59,7 +59,7 @@ fn what_is_put_lands_under_its_key() {
 #[test]
 fn what_is_put_under_a_name_for_temporary_files_lands_too() {
     let (s3, place) = (ScriptedS3::start(), Place::new());
-    let _daemon = place.start(&s3.endpoint(), "poll_interval = \"1h\"\nignore = [\"*.lock\"]");
+    let daemon = place.start(&s3.endpoint(), "poll_interval = \"1h\"\nignore = [\"*.lock\"]");
     let keys = ["notes.tmp", "a~", ".longshore-x", ".DS_Store", "x.lock", "dir/y.part"];
     for key in keys {
         done(&place, &format!("printf x | $LONGSHORE put - --key {key} --config $CONFIG"));
@@ -68,7 +68,7 @@ fn what_is_put_under_a_name_for_temporary_files_lands_too() {
     eventually("all landed", PATIENCE, || {
         s3.objects().into_keys().collect::<BTreeSet<_>>() == wanted
     });
-    assert!(place.left().is_empty());
+    place.wait_until_empty(&daemon);
 }
 
 #[test]

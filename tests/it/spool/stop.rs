@@ -2,11 +2,22 @@
 
 use super::{BUCKET, Place};
 use crate::support::{
-    PATIENCE, eventually,
+    PATIENCE,
+    daemon::Launch,
+    eventually,
     proxy::{Fault, Gate, Proxy},
     scripted::ScriptedS3,
 };
 use std::fs;
+
+/// A daemon that drains for no longer than 200 ms, not yet running.
+pub(super) fn hurried(place: &Place, endpoint: &str) -> Launch {
+    let launch = place.launch(endpoint, "");
+    let settings = place.root.path().join("longshore.toml");
+    let text = fs::read_to_string(&settings).unwrap();
+    fs::write(&settings, format!("drain_timeout = \"200ms\"\n{text}")).unwrap();
+    launch
+}
 
 #[test]
 fn z9_sigterm_lets_a_running_upload_finish_and_begins_no_other() {
@@ -36,10 +47,7 @@ fn z9_an_upload_that_takes_too_long_is_cut_off_and_its_file_stays() {
     let (place, gate) = (Place::new(), Gate::closed());
     proxy.on(1, super::is_put, Fault::Hold(gate.clone()));
     place.drop("report", "contents");
-    let launch = place.launch(&proxy.endpoint(), "");
-    let settings = place.root.path().join("longshore.toml");
-    let text = fs::read_to_string(&settings).unwrap();
-    fs::write(&settings, format!("drain_timeout = \"200ms\"\n{text}")).unwrap();
+    let launch = hurried(&place, &proxy.endpoint());
     let mut daemon = launch.start();
     eventually("it is under way", PATIENCE, || gate.arrived() == 1);
     daemon.terminate();
