@@ -142,7 +142,7 @@ async fn a_program_inherits_what_is_promised_and_nothing_else() {
     ground.queue("q", &[]).await;
     ground.send_with("q", "x", &[("tint", text("red"))]).await;
     let settings = format!(
-        "[queue.q]\nqueue = \"q\"\n{}environment = [\"ALLOWED\"]\n",
+        "[queue.q]\nqueue = \"q\"\nwait_time = 1\n{}environment = [\"ALLOWED\"]\n",
         ground.exec(
             "queue.q.handler",
             "h",
