@@ -147,7 +147,7 @@ async fn a_program_inherits_what_is_promised_and_nothing_else() {
             "queue.q.handler",
             "h",
             "tr '\\0' '\\n' < /proc/$$/environ > $D/env\n\
-             sed -n 's/^\\(SigBlk\\|SigIgn\\|CapAmb\\):[[:space:]]*//p' /proc/$$/status > $D/status\n\
+             sed -n 's/^\\(SigBlk\\|SigIgn\\|CapAmb\\):[[:space:]]*//p' /proc/self/status > $D/status\n\
              cut -d' ' -f1,5 /proc/$$/stat > $D/group\n\
              exec > $D/fds; ls -l /proc/$$/fd; echo >> $D/done",
         )
