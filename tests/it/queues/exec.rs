@@ -142,12 +142,12 @@ async fn a_program_inherits_what_is_promised_and_nothing_else() {
     ground.queue("q", &[]).await;
     ground.send_with("q", "x", &[("tint", text("red"))]).await;
     let settings = format!(
-        "[queue.q]\nqueue = \"q\"\n{}environment = [\"ALLOWED\"]\n",
+        "[queue.q]\nqueue = \"q\"\nwait_time = 1\n{}environment = [\"ALLOWED\"]\n",
         ground.exec(
             "queue.q.handler",
             "h",
             "tr '\\0' '\\n' < /proc/$$/environ > $D/env\n\
-             sed -n 's/^\\(SigBlk\\|SigIgn\\|CapAmb\\):[[:space:]]*//p' /proc/$$/status > $D/status\n\
+             sed -n 's/^\\(SigBlk\\|SigIgn\\|CapAmb\\):[[:space:]]*//p' /proc/self/status > $D/status\n\
              cut -d' ' -f1,5 /proc/$$/stat > $D/group\n\
              exec > $D/fds; ls -l /proc/$$/fd; echo >> $D/done",
         )
