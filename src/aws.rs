@@ -70,6 +70,12 @@ impl Aws {
         made.insert(settings.clone(), connection.clone());
         Ok(connection)
     }
+
+    /// The next call for these settings makes a new connection: the SDK's chain reads profiles
+    /// once, and would never see credentials that a person puts right.
+    pub async fn forget(&self, settings: &config::Aws) {
+        self.made.lock().await.remove(settings);
+    }
 }
 
 impl Connection {

@@ -99,6 +99,7 @@ mod samples {
             queue: "orders".to_owned(),
             body: body.to_owned(),
             attributes: attributes.map(|(name, value)| (name.to_owned(), value)).into(),
+            labels: BTreeMap::new(),
             system_attributes: BTreeMap::from(
                 system.map(|(name, value)| (name.to_owned(), value.to_owned())),
             ),

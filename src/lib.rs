@@ -95,11 +95,12 @@ pub mod finding; //     what a check finds, in words
 pub mod config; //      the settings: TOML or INI, all mistakes at once
 // seeing
 pub mod telemetry; //   log, metrics, health
+// the one place for unsafe code
+mod sys;
 // running
 pub mod shutdown; //    drain, then abort; signals; systemd
 pub mod supervisor; //  named tasks, none of which ends unseen
 // ground
-mod sys; //             the one place for unsafe code
 pub mod aws; //         connections, and what their errors mean
 mod flow; //            slots and bytes that work must have before it begins
 pub mod drop; //        a file dropped whole and synced

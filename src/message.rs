@@ -51,6 +51,8 @@ pub struct Message {
     pub body: String,
     /// The message attributes that were asked for (all, by default), by name.
     pub attributes: BTreeMap<String, Attribute>,
+    /// The whole types of those attributes that have a custom label, such as `Number.int`, by name.
+    pub labels: BTreeMap<String, String>,
     /// SQS's own attributes that came along (`SentTimestamp`, `SenderId`, …), as SQS writes them.
     pub system_attributes: BTreeMap<String, String>,
     /// The event it announces: the attribute named by `event_key`, also inside an SNS envelope.
@@ -58,6 +60,12 @@ pub struct Message {
 }
 
 impl Message {
+    /// The type of an attribute, its custom label included; nothing for one that is not there.
+    pub fn data_type(&self, attribute: &str) -> Option<&str> {
+        let plain = self.attributes.get(attribute)?.data_type();
+        Some(self.labels.get(attribute).map_or(plain, String::as_str))
+    }
+
     /// How often SQS has handed it out, this time included; 1 where SQS did not say.
     pub fn receive_count(&self) -> u32 {
         self.system("ApproximateReceiveCount").and_then(|count| count.parse().ok()).unwrap_or(1)

@@ -68,12 +68,28 @@ pub struct Queue {
 #[derive(Debug)]
 enum Event {
     Found(Result<Box<Source>>),
-    Polled { asked: usize, left: Instant, result: Result<Vec<Received>> },
-    Ran { ticket: Ticket, run: Ran },
+    /// Looking for the queue was given up, since the daemon stops.
+    NotFound,
+    Polled {
+        asked: usize,
+        left: Instant,
+        result: Result<Vec<Received>>,
+    },
+    Ran {
+        ticket: Ticket,
+        run: Ran,
+    },
     Deleted(Results),
     GivenBack(Results),
-    Renewed { left: Instant, renewals: Vec<Renewal>, results: Results },
-    SetAside { ticket: Ticket, result: Result<()> },
+    Renewed {
+        left: Instant,
+        renewals: Vec<Renewal>,
+        results: Results,
+    },
+    SetAside {
+        ticket: Ticket,
+        result: Result<()>,
+    },
 }
 
 /// One message that is held.
@@ -82,7 +98,9 @@ struct Item {
     message: Arc<Message>,
     keeper: LeaseKeeper,
     stage: Stage,
-    delete_failures: u32,
+    /// For how long it is hidden once given back.
+    hidden_for: Duration,
+    settle_failures: u32,
 }
 
 /// Where a held message is.
@@ -131,6 +149,7 @@ struct Stages {
     finished: Finished,
     pause: Option<Pause>,
     receive_trouble: Repeat,
+    renew_trouble: Repeat,
     report: Report,
     draining: bool,
     last_moment: Option<Instant>,
@@ -188,6 +207,7 @@ impl Stages {
             finished: Finished::default(),
             pause: None,
             receive_trouble: Repeat::default(),
+            renew_trouble: Repeat::default(),
             report: Report::default(),
             draining: false,
             last_moment: None,
@@ -224,6 +244,7 @@ impl Stages {
     fn on(&mut self, event: Event) {
         match event {
             Event::Found(result) => self.found(result),
+            Event::NotFound => {}
             Event::Polled { asked, left, result } => self.polled(asked, left, result),
             Event::Ran { ticket, run } => self.ran(ticket, run),
             Event::Deleted(results) => self.deleted(results),
@@ -279,7 +300,7 @@ impl Stages {
             Admission::Closed => None,
         };
         let settle = self.source.is_some().then(|| self.settle.next_due(self.hurry())).flatten();
-        let probe = self.pause.as_ref().and_then(|pause| pause.next);
+        let probe = self.pause.as_ref().and_then(Pause::next_try);
         [poll, settle, probe, self.leases.next_due(), self.last_moment]
             .into_iter()
             .flatten()

@@ -4,7 +4,13 @@
 //! for writing, and sends SIGIO, whose default action ends the process, when somebody is about to.
 //! Whoever takes one installs a handler first.
 
-#![expect(unsafe_code, reason = "rustix has no F_SETLEASE and no F_GETLEASE")]
+//!
+//! Descriptors that whoever started us left open: nobody here owns them.
+
+#![expect(
+    unsafe_code,
+    reason = "rustix has no F_SETLEASE, no F_GETLEASE, and nothing for descriptors without owner"
+)]
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
@@ -36,6 +42,19 @@ fn set_lease(file: &impl AsFd, kind: libc::c_int) -> io::Result<()> {
     // long as it is borrowed.
     let result = unsafe { libc::fcntl(file.as_fd().as_raw_fd(), libc::F_SETLEASE, kind) };
     if result == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Closes, at the start of another program, every descriptor beyond standard error that is open
+/// now. Best effort: without `/proc` nothing happens.
+pub(crate) fn keep_descriptors() {
+    let open = std::fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
+    for number in open.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok()) {
+        if number > libc::STDERR_FILENO {
+            // SAFETY: F_SETFD takes an int and touches no memory of ours; a number that is no
+            // descriptor any more is EBADF and changes nothing.
+            let _closed = unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) };
+        }
+    }
 }
 
 #[cfg(test)]

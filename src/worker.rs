@@ -204,6 +204,7 @@ impl Supervision {
         let mut failure: Option<Error> = None;
         let mut abort_at: Option<Instant> = None;
         let mut cancel_at: Option<Instant> = None;
+        let mut cut_off = false;
         while !self.pipelines.is_empty() {
             let alarm = cancel_at.or(abort_at);
             let ended = tokio::select! {
@@ -218,8 +219,9 @@ impl Supervision {
                     cancel_at = Some(Instant::now() + ABORT_LIMIT);
                     Ok(())
                 }
-                () = sleep_until(alarm.unwrap_or_else(Instant::now)), if alarm.is_some() => {
-                    self.hurry(cancel_at.is_some());
+                () = sleep_until(alarm.unwrap_or_else(Instant::now)), if alarm.is_some() && !cut_off => {
+                    cut_off = cancel_at.is_some();
+                    self.hurry(cut_off);
                     Ok(())
                 }
             };

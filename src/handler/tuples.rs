@@ -124,6 +124,7 @@ mod tests {
             queue: "orders".to_owned(),
             body: body.to_owned(),
             attributes: BTreeMap::from([("tint".to_owned(), Attribute::String("red".to_owned()))]),
+            labels: BTreeMap::new(),
             system_attributes: BTreeMap::from([(
                 "ApproximateReceiveCount".to_owned(),
                 "3".to_owned(),

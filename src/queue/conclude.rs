@@ -3,16 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::lease::Ticket;
 use super::settle::{self, Change, Results};
 use super::{Event, Stage, Stages, reject};
+use crate::backoff::Backoff;
 use crate::error::Result;
 use crate::telemetry::metrics;
 
-/// How often a delete is tried while the lease stands.
-const DELETE_TRIES: u32 = 5;
+/// How often a delete or a give-back is tried while the lease stands.
+const TRIES: u32 = 5;
+const AFTER_FAILURE: Backoff =
+    Backoff::doubling(Duration::from_millis(200), Duration::from_secs(2));
 const NOT_GIVEN_BACK: &str = "lease was lost before the message could be given back";
 
 impl Stages {
@@ -71,8 +74,11 @@ impl Stages {
         if !self.lease_stands(ticket) {
             return self.forget_lost(ticket, NOT_GIVEN_BACK);
         }
-        let delay = delay.min(self.leases.room(ticket, Instant::now()));
+        let delay = settle::at_least(delay).min(self.leases.room(ticket, Instant::now()));
         self.enter_stage(ticket, Stage::Settling);
+        if let Some(item) = self.items.get_mut(&ticket) {
+            item.hidden_for = delay;
+        }
         self.settle.give_back(ticket, delay);
     }
 
@@ -138,9 +144,13 @@ impl Stages {
                 }
             }
             if !entries.is_empty() {
+                let pause = self.pause_before(entries.iter().map(|(ticket, _)| *ticket));
                 let call =
                     settle::delete(source.connection.sqs.clone(), source.url.clone(), entries);
-                self.tasks.spawn("delete", async move { Event::Deleted(call.await) });
+                self.tasks.spawn("delete", async move {
+                    sleep(pause).await;
+                    Event::Deleted(call.await)
+                });
             }
         }
         while let Some(batch) = self.settle.take_give_backs(hurry) {
@@ -154,10 +164,23 @@ impl Stages {
                 }
             }
             if !changes.is_empty() {
+                let pause = self.pause_before(changes.iter().map(|change| change.ticket));
                 let call =
                     settle::change(source.connection.sqs.clone(), source.url.clone(), changes);
-                self.tasks.spawn("give back", async move { Event::GivenBack(call.await) });
+                self.tasks.spawn("give back", async move {
+                    sleep(pause).await;
+                    Event::GivenBack(call.await)
+                });
             }
+        }
+    }
+
+    /// How long a batch waits that holds what has failed before.
+    fn pause_before(&self, batch: impl Iterator<Item = Ticket>) -> Duration {
+        let failures = batch.filter_map(|ticket| Some(self.items.get(&ticket)?.settle_failures));
+        match failures.max() {
+            None | Some(0) => Duration::ZERO,
+            Some(failures) => AFTER_FAILURE.delay(failures, fastrand::f64()),
         }
     }
 
@@ -173,8 +196,8 @@ impl Stages {
                 continue;
             };
             metrics::delete_failed(&self.name, error.kind());
-            item.delete_failures += 1;
-            if error.kind().passes_by_itself() && item.delete_failures < DELETE_TRIES {
+            item.settle_failures += 1;
+            if error.kind().passes_by_itself() && item.settle_failures < TRIES {
                 self.settle.delete(ticket);
                 continue;
             }
@@ -191,7 +214,12 @@ impl Stages {
 
     pub(super) fn given_back(&mut self, results: Results) {
         for (ticket, error) in results {
-            if let (Some(item), Some(error)) = (self.items.get(&ticket), error) {
+            if let (Some(item), Some(error)) = (self.items.get_mut(&ticket), error) {
+                item.settle_failures += 1;
+                if error.kind().passes_by_itself() && item.settle_failures < TRIES {
+                    self.settle.give_back(ticket, item.hidden_for);
+                    continue;
+                }
                 tracing::warn!(
                     queue = %self.name,
                     message_id = item.message.id,
@@ -217,6 +245,7 @@ impl Stages {
         self.enter_stage(ticket, Stage::Settling);
         self.leases.leave(ticket);
         self.items.remove(&ticket);
+        self.forget_probe(ticket);
         let Some(group) = group.filter(|_| settled) else { return };
         let Some(next) = self.order.advance(&group, ticket) else { return };
         let done_before = self

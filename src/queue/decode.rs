@@ -24,12 +24,14 @@ pub(super) fn received(
     let id = message.message_id?;
     let handle = message.receipt_handle?;
     let body = message.body.unwrap_or_default();
-    let attributes: BTreeMap<String, Attribute> = message
-        .message_attributes
-        .unwrap_or_default()
-        .into_iter()
-        .filter_map(|(name, value)| Some((name, attribute(value)?)))
+    let values = message.message_attributes.unwrap_or_default();
+    let labels = values
+        .iter()
+        .filter(|(_, value)| value.data_type.contains('.'))
+        .map(|(name, value)| (name.clone(), value.data_type.clone()))
         .collect();
+    let attributes: BTreeMap<String, Attribute> =
+        values.into_iter().filter_map(|(name, value)| Some((name, attribute(value)?))).collect();
     let system_attributes = message
         .attributes
         .unwrap_or_default()
@@ -43,7 +45,7 @@ pub(super) fn received(
         .or_else(|| event_in_envelope(&body, event_key));
     let queue = queue.to_owned();
     Some(Received {
-        message: Message { id, queue, body, attributes, system_attributes, event },
+        message: Message { id, queue, body, attributes, labels, system_attributes, event },
         handle,
     })
 }
@@ -108,6 +110,8 @@ mod tests {
         let received = received(message, "orders", "iniesta_pass").unwrap();
         assert_eq!(received.message.event.as_deref(), Some("Placed.shop"));
         assert_eq!(received.message.attributes["count"], Attribute::Number("3".into()));
+        assert_eq!(received.message.data_type("count"), Some("Number.int"));
+        assert_eq!(received.message.data_type("iniesta_pass"), Some("String"));
         assert_eq!(received.handle, "handle");
     }
 

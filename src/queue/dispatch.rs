@@ -16,7 +16,9 @@ impl Stages {
     /// Starts the handler of a message.
     pub(super) fn start(&mut self, ticket: Ticket) {
         self.enter_stage(ticket, Stage::Running);
-        self.adopt_probe(ticket);
+        if let Some(pause) = &mut self.pause {
+            pause.try_with(ticket);
+        }
         let Some(item) = self.items.get(&ticket) else { return };
         let message = Arc::clone(&item.message);
         let Some(handler) = self.routes.find(message.event.as_deref()).cloned() else {
@@ -41,7 +43,10 @@ impl Stages {
             Err(unavailable) => return self.unavailable(ticket, &unavailable.reason),
             Ok(outcome) => outcome,
         };
-        self.available(ticket);
+        // A run that was cut off may have been so before it began.
+        if !matches!(run.ending, Ending::Aborted | Ending::LeaseLost) {
+            self.available(ticket);
+        }
         metrics::handled(&self.name, outcome.label(), run.duration);
         let Some(item) = self.items.get(&ticket) else { return };
         let message = Arc::clone(&item.message);

@@ -30,7 +30,10 @@ impl Stages {
             }
         }
         if let Some(pause) = &self.pause {
-            return pause.admission(self.polls.open());
+            return match (pause.admission(self.polls.open()), self.polls.not_before()) {
+                (Admission::Poll(_), Some(not_before)) => Admission::Wait(not_before),
+                (admission, _) => admission,
+            };
         }
         let settling = self.items.len() - self.slots;
         if settling > MOST_SETTLING + self.settings.concurrency || !self.leases.may_take(10) {
@@ -71,7 +74,14 @@ impl Stages {
         }
         self.search = Search::Running;
         let find = Source::find(self.aws.clone(), self.settings.clone());
-        self.tasks.spawn("find", async move { Event::Found(find.await.map(Box::new)) });
+        let shutdown = self.shutdown.clone();
+        // It takes no message, so nothing is lost with its answer.
+        self.tasks.spawn("find", async move {
+            tokio::select! {
+                found = find => Event::Found(found.map(Box::new)),
+                () = shutdown.draining() => Event::NotFound,
+            }
+        });
     }
 
     pub(super) fn found(&mut self, result: Result<Box<Source>>) {
@@ -117,7 +127,8 @@ impl Stages {
             Err(error) => {
                 self.polls.failed(asked);
                 self.tell_receive_trouble(&error, "receive failed, trying again");
-                if error.kind() == Kind::Missing {
+                // With credentials refused, looking for it begins by reading them anew.
+                if matches!(error.kind(), Kind::Missing | Kind::Credentials) {
                     self.search = Search::Needed;
                 }
                 self.fail_if_once(error);
@@ -145,7 +156,13 @@ impl Stages {
             let message = message.into();
             self.items.insert(
                 ticket,
-                Item { message, keeper, stage: Stage::Waiting, delete_failures: 0 },
+                Item {
+                    message,
+                    keeper,
+                    stage: Stage::Waiting,
+                    hidden_for: Duration::ZERO,
+                    settle_failures: 0,
+                },
             );
             self.slots += 1;
             if self.draining {

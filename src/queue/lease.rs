@@ -43,6 +43,14 @@ struct Held {
     due: Option<Instant>,
 }
 
+impl Held {
+    /// False where a newer handle counts, and where the lease was lost before the answer came:
+    /// its handler has been told, so it stays lost.
+    fn is_answered_by(&self, renewal: &Renewal, now: Instant) -> bool {
+        self.handle == renewal.handle && self.keeper.deadline() > now
+    }
+}
+
 /// The leases of one queue.
 #[derive(Debug)]
 pub(super) struct Leases {
@@ -201,7 +209,7 @@ impl Leases {
     pub(super) fn renewed(&mut self, renewal: &Renewal, sent: Instant, now: Instant) {
         self.latency = (self.latency * 7 + now.saturating_duration_since(sent)) / 8;
         let Some(held) = self.held.get_mut(&renewal.ticket) else { return };
-        if held.handle != renewal.handle {
+        if !held.is_answered_by(renewal, now) {
             return;
         }
         self.deadlines.remove(&(held.keeper.deadline(), renewal.ticket));
@@ -222,7 +230,7 @@ impl Leases {
         now: Instant,
     ) -> bool {
         let Some(held) = self.held.get(&renewal.ticket) else { return false };
-        if held.handle != renewal.handle {
+        if !held.is_answered_by(renewal, now) {
             return false;
         }
         if may_pass {

@@ -33,12 +33,25 @@ impl Pause {
             _ => Admission::Poll(1),
         }
     }
+
+    /// Without a message to try with, the first that comes is the one.
+    pub(super) fn try_with(&mut self, ticket: Ticket) {
+        if self.probe.is_none() {
+            self.probe = Some(ticket);
+            self.next = None;
+        }
+    }
+
+    /// When the kept message is tried again; without one, polls say themselves when they leave.
+    pub(super) fn next_try(&self) -> Option<Instant> {
+        self.probe.and(self.next)
+    }
 }
 
 impl Stages {
     /// The handler of this message could not be started.
     pub(super) fn unavailable(&mut self, ticket: Ticket, reason: &str) {
-        let draining = self.draining;
+        let (draining, stands) = (self.draining, self.lease_stands(ticket));
         let pause = self.pause.get_or_insert_with(|| {
             tracing::error!(
                 queue = %self.name,
@@ -49,7 +62,8 @@ impl Stages {
             Pause { probe: None, next: None, failures: 0 }
         });
         let is_probe = *pause.probe.get_or_insert(ticket) == ticket;
-        if !is_probe || draining {
+        // The lease may have been lost while the handler was being started.
+        if !is_probe || draining || !stands {
             return self.release(ticket);
         }
         pause.failures += 1;
@@ -80,15 +94,7 @@ impl Stages {
         self.start(ticket);
     }
 
-    /// While polling is stopped, a message that is started is the one to try with.
-    pub(super) fn adopt_probe(&mut self, ticket: Ticket) {
-        if let Some(pause) = self.pause.as_mut().filter(|pause| pause.probe.is_none()) {
-            pause.probe = Some(ticket);
-            pause.next = None;
-        }
-    }
-
-    /// The kept message is gone: its lease has ended.
+    /// A message is gone. Was it the kept one, the next probe polls for another.
     pub(super) fn forget_probe(&mut self, ticket: Ticket) {
         if let Some(pause) = self.pause.as_mut().filter(|pause| pause.probe == Some(ticket)) {
             pause.probe = None;

@@ -29,6 +29,10 @@ const HASTY: Duration = Duration::from_secs(1);
 const AFTER_EMPTY: Backoff = Backoff::doubling(Duration::from_millis(100), Duration::from_secs(20));
 const AFTER_FAILURE: Backoff = Backoff::doubling(Duration::from_secs(1), Duration::from_mins(1));
 
+/// What the queue itself goes by, whatever else is asked for: delays grow with the one, order in
+/// FIFO queues is kept by the other.
+const NEEDED: [&str; 2] = ["ApproximateReceiveCount", "MessageGroupId"];
+
 /// When polls leave.
 #[derive(Debug, Default)]
 pub(super) struct Polls {
@@ -139,7 +143,9 @@ impl Receive {
     pub(super) async fn send(self, settings: &config::Queue) -> Result<Vec<Received>> {
         let Self { client, url, lease, wait, messages } = self;
         let timeouts = TimeoutConfig::builder().operation_attempt_timeout(wait + ANSWER).build();
-        let system = settings.system_attributes.iter();
+        let asked = &settings.system_attributes;
+        let needed = NEEDED.into_iter().filter(|name| !asked.iter().any(|own| own == name));
+        let system = asked.iter().map(String::as_str).chain(needed);
         let answer = client
             .receive_message()
             .queue_url(url.as_str())
@@ -148,7 +154,7 @@ impl Receive {
             .visibility_timeout(seconds(lease))
             .set_message_attribute_names(Some(settings.attributes.clone()))
             .set_message_system_attribute_names(Some(
-                system.map(|name| MessageSystemAttributeName::from(name.as_str())).collect(),
+                system.map(MessageSystemAttributeName::from).collect(),
             ))
             .customize()
             .config_override(aws_sdk_sqs::config::Builder::new().timeout_config(timeouts))

@@ -10,6 +10,8 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::json;
 
+use tokio::sync::OnceCell;
+
 use crate::backoff::Backoff;
 use crate::drop::{self, Existing};
 use crate::error::{Error, Kind, Result};
@@ -27,10 +29,24 @@ const BETWEEN: Backoff = Backoff::doubling(Duration::from_millis(500), Duration:
 /// Where the rejected messages of one queue go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Target {
-    /// Another queue: its name, URL or ARN.
-    Queue(String),
+    /// Another queue.
+    Queue(DeadLetters),
     /// A directory of this host.
     Directory(PathBuf),
+}
+
+/// The queue of rejected messages, looked up once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct DeadLetters {
+    /// Its name, URL or ARN.
+    queue: String,
+    url: Arc<OnceCell<QueueUrl>>,
+}
+
+impl Target {
+    pub(super) fn queue(queue: String) -> Self {
+        Self::Queue(DeadLetters { queue, url: Arc::default() })
+    }
 }
 
 /// Puts a rejected message where it is safe; tries a few times by itself.
@@ -60,13 +76,13 @@ pub(super) async fn set_aside(
 
 async fn forward(
     client: &aws_sdk_sqs::Client,
-    queue: &str,
+    target: &DeadLetters,
     message: &Message,
     reason: &str,
 ) -> Result<()> {
-    let url = resolve(client, queue).await?;
-    let outgoing = outgoing(message, reason, &url);
-    let mut sender = Sender::new(client.clone(), url);
+    let url = target.url.get_or_try_init(|| resolve(client, &target.queue)).await?;
+    let outgoing = outgoing(message, reason, url);
+    let mut sender = Sender::new(client.clone(), url.clone());
     sender.push(outgoing).await?;
     match sender.finish().await?.failed.pop() {
         Some((_, error)) => Err(error),
@@ -79,6 +95,7 @@ fn outgoing(message: &Message, reason: &str, target: &QueueUrl) -> Outgoing {
     let mut outgoing = Outgoing {
         body: message.body.clone(),
         attributes: message.attributes.clone(),
+        labels: message.labels.clone(),
         group: message.group().map(str::to_owned),
         deduplication_id: None,
         trace_header: message.system_attributes.get("AWSTraceHeader").cloned(),
@@ -138,7 +155,7 @@ fn bundle(message: &Message, reason: &str) -> String {
                 Attribute::String(text) | Attribute::Number(text) => text.clone(),
                 Attribute::Binary(bytes) => BASE64_STANDARD.encode(bytes),
             };
-            (name.as_str(), json!({ "type": value.data_type(), "value": text }))
+            (name.as_str(), json!({ "type": message.data_type(name), "value": text }))
         })
         .collect();
     json!({
@@ -165,6 +182,7 @@ mod tests {
             queue: "orders".into(),
             body: "body".into(),
             attributes: BTreeMap::from([("a".into(), Attribute::String("1".into()))]),
+            labels: BTreeMap::new(),
             system_attributes: BTreeMap::new(),
             event: None,
         }

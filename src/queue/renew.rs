@@ -40,7 +40,10 @@ impl Stages {
         let now = Instant::now();
         for (renewal, (_, error)) in renewals.iter().zip(results) {
             match error {
-                None => self.leases.renewed(renewal, left, now),
+                None => {
+                    self.leases.renewed(renewal, left, now);
+                    self.renew_trouble.is_over();
+                }
                 Some(error) => self.renewal_failed(renewal, &error, now),
             }
         }
@@ -53,8 +56,13 @@ impl Stages {
         if settling {
             return;
         }
-        tracing::warn!(queue = %self.name, %error, "renewing a lease failed");
         let may_pass = error.kind() != Kind::Invalid;
+        // In an outage thousands may fail again every second; each that is lost is told by itself.
+        if self.renew_trouble.is_due(error.kind()) {
+            tracing::warn!(queue = %self.name, %error, "renewing a lease failed");
+        } else {
+            tracing::debug!(queue = %self.name, %error, "renewing a lease failed");
+        }
         if self.leases.renewal_failed(renewal, may_pass, now) {
             self.lost(renewal.ticket);
         }
@@ -67,7 +75,6 @@ impl Stages {
         tracing::warn!(queue = %self.name, message_id, "lease lost");
         // A running handler is told and comes back by itself; settling finds out by itself.
         if stage == Stage::Waiting {
-            self.forget_probe(ticket);
             self.give_back_tail(ticket);
             self.leave(ticket, false);
         }

@@ -127,6 +127,13 @@ pub(super) async fn delete(
     results(batch.into_iter().map(|(ticket, _)| ticket), failed)
 }
 
+/// SQS counts whole seconds: what says "not before" must not be cut short, above all not to
+/// nothing.
+pub(super) fn at_least(delay: Duration) -> Duration {
+    let whole = Duration::from_secs(delay.as_secs());
+    if whole < delay { whole + Duration::from_secs(1) } else { whole }
+}
+
 /// One message's visibility, counted from now.
 #[derive(Debug)]
 pub(super) struct Change {
@@ -218,6 +225,14 @@ mod tests {
         settle.give_back(2, Duration::from_secs(9));
         assert_eq!(settle.take_deletes(true), Some(vec![1]));
         assert_eq!(settle.take_give_backs(true), Some(vec![(2, Duration::from_secs(9))]));
+    }
+
+    #[test]
+    fn a_delay_is_never_cut_short() {
+        let delays = [(0, 0), (1, 1), (500, 1), (1000, 1), (1001, 2), (2999, 3)];
+        for (millis, seconds) in delays {
+            assert_eq!(at_least(Duration::from_millis(millis)).as_secs(), seconds, "{millis}");
+        }
     }
 
     #[test]

@@ -27,8 +27,17 @@ pub(super) struct Source {
 }
 
 impl Source {
-    /// Finds the queue that the settings name.
+    /// Finds the queue that the settings name. Credentials that were refused are read anew by the
+    /// next call.
     pub(super) async fn find(aws: Aws, settings: config::Queue) -> Result<Self> {
+        let found = Self::look(&aws, &settings).await;
+        if found.as_ref().is_err_and(|error| error.kind() == Kind::Credentials) {
+            aws.forget(&settings.aws).await;
+        }
+        found
+    }
+
+    async fn look(aws: &Aws, settings: &config::Queue) -> Result<Self> {
         let connection = aws.connect(&settings.aws).await?;
         let url = sqs::resolve(&connection.sqs, &settings.queue).await?;
         let facts = match sqs::facts(&connection.sqs, &url).await {
@@ -50,7 +59,7 @@ impl Source {
         };
         let redrive = facts.as_ref().and_then(|facts| facts.dead_letter_arn.clone());
         Ok(Self {
-            rejects: rejects(&settings, redrive),
+            rejects: rejects(settings, redrive),
             retention: facts.map_or(DEFAULT_RETENTION, |facts| facts.retention),
             connection,
             url,
@@ -65,7 +74,7 @@ fn rejects(settings: &config::Queue, redrive: Option<String>) -> Option<Target> 
     settings
         .dead_letter_queue
         .clone()
-        .map(Target::Queue)
+        .map(Target::queue)
         .or_else(|| settings.set_aside.clone().map(Target::Directory))
-        .or_else(|| redrive.map(Target::Queue))
+        .or_else(|| redrive.map(Target::queue))
 }

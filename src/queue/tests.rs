@@ -42,6 +42,7 @@ impl Stages {
                     queue: "orders".to_owned(),
                     body: String::new(),
                     attributes: std::collections::BTreeMap::new(),
+                    labels: std::collections::BTreeMap::new(),
                     system_attributes: std::collections::BTreeMap::new(),
                     event: None,
                 },

@@ -1,5 +1,6 @@
 //! What systemd is told: ready, stopping, still alive. Does nothing where systemd is not there.
-//! And what it grants: `CAP_LEASE`, which no handler may inherit.
+//! And what it, or whoever else started us, leaves to us: `CAP_LEASE` and open descriptors, which
+//! no handler may inherit.
 
 use std::time::Duration;
 
@@ -44,6 +45,12 @@ pub fn keep_capabilities() -> Result<()> {
             Err(Error::new(Kind::Bug, "clearing the ambient capabilities").because(error))
         }
     }
+}
+
+/// Keeps the descriptors that whoever started this process left open: the programs that it runs do
+/// not inherit them. To be called at the start, by a process that is all ours.
+pub fn keep_descriptors() {
+    crate::sys::keep_descriptors();
 }
 
 fn tell(states: &[NotifyState<'_>]) {

@@ -91,7 +91,8 @@ fn committed_files_name_no_machine_and_no_test_is_switched_off() {
 fn tour(lib: &str) -> Vec<String> {
     let modules = lib.lines().filter_map(|line| {
         let line = line.strip_prefix("pub ").or(line.strip_prefix("pub(crate) ")).unwrap_or(line);
-        line.strip_prefix("mod ")?.strip_suffix(';')
+        // A word on the module may follow.
+        line.strip_prefix("mod ")?.split_once(';').map(|(module, _)| module)
     });
     modules.map(str::to_owned).collect()
 }

@@ -24,6 +24,7 @@ const USAGE: u8 = 64;
 
 fn main() -> ExitCode {
     // Before any thread starts: threads and handlers would inherit what systemd granted.
+    systemd::keep_descriptors();
     if let Err(error) = systemd::keep_capabilities() {
         return fail(&error);
     }

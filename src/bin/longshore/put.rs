@@ -19,6 +19,11 @@ pub(crate) fn run(args: &Put) -> Result<u8> {
             .hint("use --prefix"));
     }
     let (directory, ignore) = spool(args)?;
+    if !directory.is_dir() {
+        let shown = directory.display();
+        return Err(Error::new(Kind::Settings, format!("{shown} is no directory"))
+            .hint(format!("make it: mkdir -p {shown}")));
+    }
     for file in &args.files {
         let key = key(args, file)?;
         let name = name(&key, &ignore)

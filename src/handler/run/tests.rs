@@ -18,6 +18,7 @@ fn delivery() -> (Delivery, LeaseKeeper) {
         queue: "orders".to_owned(),
         body: String::new(),
         attributes: BTreeMap::new(),
+        labels: BTreeMap::new(),
         system_attributes: BTreeMap::new(),
         event: None,
     };

@@ -138,7 +138,7 @@ struct Metadata<'a> {
 
 #[derive(Serialize)]
 struct Typed<'a> {
-    r#type: &'static str,
+    r#type: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     value: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -163,7 +163,10 @@ impl<'a> Metadata<'a> {
             attributes: message
                 .attributes
                 .iter()
-                .map(|(name, attribute)| (name.as_str(), Typed::of(attribute)))
+                .map(|(name, attribute)| {
+                    let data_type = message.data_type(name).unwrap_or_default();
+                    (name.as_str(), Typed::of(data_type, attribute))
+                })
                 .collect(),
             system_attributes: &message.system_attributes,
         }
@@ -171,12 +174,12 @@ impl<'a> Metadata<'a> {
 }
 
 impl<'a> Typed<'a> {
-    fn of(attribute: &'a Attribute) -> Self {
+    fn of(data_type: &'a str, attribute: &'a Attribute) -> Self {
         let base64 = match attribute {
             Attribute::Binary(bytes) => Some(STANDARD.encode(bytes)),
             Attribute::String(_) | Attribute::Number(_) => None,
         };
-        Self { r#type: attribute.data_type(), value: attribute.as_text(), base64 }
+        Self { r#type: data_type, value: attribute.as_text(), base64 }
     }
 }
 

@@ -76,6 +76,21 @@ async fn lost_when_the_deadline_passes_or_sqs_says_so() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_lost_stays_lost_whatever_a_late_answer_says() {
+    let now = Instant::now();
+    let mut leases = Leases::new(LEASE, false);
+    let (first, _) = leases.enter("m1", "h1".into(), 0, now);
+    let (second, _) = leases.enter("m2", "h2".into(), 0, now);
+    let renewals = leases.take_due(now + seconds(15));
+    assert_eq!(leases.take_lost(now + seconds(30)), [first, second]);
+    let late = now + seconds(31);
+    leases.renewed(&renewals[0], now + seconds(15), late);
+    assert!(!leases.renewal_failed(&renewals[1], true, late));
+    assert_eq!((leases.handle(first, late), leases.handle(second, late)), (None, None));
+    assert_eq!(leases.next_due(), None, "nothing is renewed, nothing is lost twice");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_copy_received_again_brings_the_handle_that_counts() {
     let now = Instant::now();
     let mut leases = Leases::new(LEASE, false);

@@ -30,6 +30,8 @@ pub struct Outgoing {
     pub body: String,
     /// The message attributes, at most ten.
     pub attributes: BTreeMap<String, Attribute>,
+    /// The whole types of attributes with a custom label, such as `Number.int`, by name.
+    pub labels: BTreeMap<String, String>,
     /// The FIFO group, or the tenant of a fair queue.
     pub group: Option<String>,
     /// FIFO queues drop a second message with this id for five minutes.
@@ -74,10 +76,14 @@ impl Outgoing {
                     Attribute::String(text) | Attribute::Number(text) => text.len(),
                     Attribute::Binary(bytes) => bytes.len(),
                 };
-                name.len() + value.data_type().len() + length
+                name.len() + self.data_type(name, value).len() + length
             })
             .sum();
         self.body.len() + attributes
+    }
+
+    fn data_type<'a>(&'a self, name: &str, value: &'a Attribute) -> &'a str {
+        self.labels.get(name).map_or(value.data_type(), String::as_str)
     }
 
     /// Why SQS would refuse it, known before it is asked.
@@ -103,7 +109,7 @@ impl Outgoing {
             .set_message_group_id(self.group.clone())
             .set_message_deduplication_id(self.deduplication_id.clone());
         for (name, value) in &self.attributes {
-            entry = entry.message_attributes(name, as_sdk(value)?);
+            entry = entry.message_attributes(name, as_sdk(self.data_type(name, value), value)?);
         }
         if let Some(trace) = &self.trace_header {
             let value = MessageSystemAttributeValue::builder()
@@ -256,8 +262,8 @@ fn is_allowed(c: char) -> bool {
 }
 
 /// An attribute as the SDK wants it.
-fn as_sdk(value: &Attribute) -> Result<MessageAttributeValue> {
-    let builder = MessageAttributeValue::builder().data_type(value.data_type());
+fn as_sdk(data_type: &str, value: &Attribute) -> Result<MessageAttributeValue> {
+    let builder = MessageAttributeValue::builder().data_type(data_type);
     match value {
         Attribute::String(text) | Attribute::Number(text) => builder.string_value(text),
         Attribute::Binary(bytes) => builder.binary_value(Blob::new(bytes.to_vec())),

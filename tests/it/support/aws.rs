@@ -27,3 +27,8 @@ pub(crate) fn s3(endpoint: &str) -> aws_sdk_s3::Client {
 pub(crate) fn sqs(endpoint: &str) -> aws_sdk_sqs::Client {
     aws_sdk_sqs::Client::new(&settings(endpoint))
 }
+
+/// An SNS client.
+pub(crate) fn sns(endpoint: &str) -> aws_sdk_sns::Client {
+    aws_sdk_sns::Client::new(&settings(endpoint))
+}

@@ -12,7 +12,7 @@ use std::{
 use tempfile::TempDir;
 
 /// The user and group `nobody` of Debian: root passes every check of permission, nobody does not.
-const NOBODY: u32 = 65_534;
+pub(crate) const NOBODY: u32 = 65_534;
 
 /// A command line for the binary, before it runs.
 pub(crate) struct Launch {
@@ -219,9 +219,13 @@ impl Daemon {
         self.child.wait().unwrap();
     }
 
-    /// Waits for its end: the exit code, or 128 + the signal that ended it, as shells say it.
+    /// Waits for its end, and for all that it wrote: the exit code, or 128 + the signal that ended it, as shells say it.
     pub(crate) fn wait(&mut self, timeout: Duration) -> i32 {
         eventually("the end of the program", timeout, || self.ended().is_some());
+        // What it wrote last may still be on its way.
+        for stream in [&self.stdout, &self.stderr] {
+            stream.wait_for_end(Duration::from_secs(5));
+        }
         self.ended().unwrap()
     }
 

@@ -31,6 +31,8 @@ pub(crate) struct Exchange {
     pub(crate) uri: Uri,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+    /// The body of the reply, as far as there was one.
+    pub(crate) reply: Bytes,
     pub(crate) end: End,
 }
 
@@ -69,7 +71,9 @@ impl Exchange {
     }
 
     fn s3_operation(&self) -> &'static str {
-        let of_object = self.path().trim_matches('/').contains('/');
+        // The bucket's own path may end in a slash.
+        let path = self.path().trim_start_matches('/');
+        let of_object = path.split_once('/').is_some_and(|(_, key)| !key.is_empty());
         let upload = self.query("uploadId").is_some();
         match (self.method.as_str(), of_object) {
             ("PUT", true) if upload => "UploadPart",
@@ -116,6 +120,7 @@ impl Record {
             uri: request.uri().clone(),
             headers: request.headers().clone(),
             body: Bytes::new(),
+            reply: Bytes::new(),
             end: End::Open,
         });
         Place { record: self.clone(), number: all.len() - 1, ended: false }
@@ -136,6 +141,11 @@ impl Place {
         let mut all = self.record.exchanges.lock().unwrap();
         all[self.number].body = body;
         all[self.number].clone()
+    }
+
+    /// Notes the body of the reply.
+    pub(crate) fn reply(&self, body: Bytes) {
+        self.record.exchanges.lock().unwrap()[self.number].reply = body;
     }
 
     /// Notes how it ended.

@@ -142,6 +142,10 @@ async fn exchange(
     let seen = place.body(body.clone());
     let fault = fault_for(&rules, &seen);
     let result = obey(fault, &upstream, Request::from_parts(head, Full::new(body))).await;
+    if let Ok(reply) = &result {
+        let body = reply.body().clone().collect().await.expect("a whole body");
+        place.reply(body.to_bytes());
+    }
     place.end(match &result {
         Ok(reply) => End::Answered(reply.status().as_u16()),
         Err(Cut) => End::Cut,

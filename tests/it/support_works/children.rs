@@ -23,6 +23,15 @@ fn lines_of_both_streams_are_waited_for_and_stay() {
     );
 }
 
+/// Also while the machine is busy: its lines are there as soon as its end is known.
+#[test]
+fn an_ended_child_has_said_everything() {
+    let mut child = shell("seq 20000; echo last >&2");
+    assert_eq!(child.wait(PATIENCE), 0);
+    assert_eq!(child.stdout.all().len(), 20_000);
+    assert_eq!(child.stderr.all(), ["last"]);
+}
+
 #[test]
 fn signals_arrive_and_name_the_end() {
     let script =

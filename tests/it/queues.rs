@@ -1,0 +1,15 @@
+//! Queues and handlers from outside: the real binary between real processes, mostly against the
+//! embedded AWS as a process of its own, with the recording proxy in between.
+
+mod ground;
+
+mod exec;
+mod failing;
+mod http;
+mod leases;
+mod rejecting;
+mod relengapi;
+mod stopping;
+mod surviving;
+mod trouble;
+mod unstartable;

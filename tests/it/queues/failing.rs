@@ -1,0 +1,92 @@
+//! Handlers that fail, and order where order is promised.
+
+use super::ground::{embedded, logged, sizes, stop};
+use crate::support::{PATIENCE, eventually};
+use std::{collections::BTreeMap, time::Duration};
+
+#[tokio::test]
+async fn one_of_ten_fails_and_comes_again_later_and_later_while_nine_are_deleted() {
+    let ground = embedded();
+    ground.queue("q", &[]).await;
+    for n in 0..10 {
+        ground.send("q", &n.to_string()).await;
+    }
+    let daemon = ground.run(&format!(
+        "[queue.q]\nqueue = \"q\"\nwait_time = 5\nretry_initial = \"1s\"\n{}",
+        ground.exec(
+            "queue.q.handler",
+            "h",
+            "read body; [ \"$body\" != 3 ] || { date +%s.%N >> $D/failed; exit 75; }"
+        )
+    ));
+    let failed = ground.wait_lines("failed", 4);
+    let (visible, hidden) = ground.counts("q").await;
+    assert_eq!(visible + hidden, 1, "the other nine are deleted");
+    let times: Vec<f64> = failed.iter().map(|at| at.parse().unwrap()).collect();
+    let gaps: Vec<f64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    // 1, 2 and 4 s with half of each left to chance, in whole seconds and never less.
+    for (gap, least) in gaps.iter().zip([0.9, 0.9, 1.9]) {
+        assert!(*gap >= least, "{gaps:?}");
+    }
+    assert!(gaps[2] > gaps[0], "{gaps:?}");
+    let deletes = sizes(&ground.calls("DeleteMessageBatch"));
+    assert_eq!(deletes.iter().sum::<usize>(), 9);
+    assert!(deletes.len() <= 3, "{deletes:?}");
+    assert!(logged(&daemon, &["WARN", "message failed", "exited with 75"]) >= 3);
+    drop(daemon);
+}
+
+#[tokio::test]
+async fn fifo_groups_keep_their_order_through_a_failure() {
+    let ground = embedded();
+    ground.queue("q.fifo", &[("FifoQueue", "true")]).await;
+    for n in 0..5 {
+        for group in ["a", "b", "c"] {
+            ground.send_in_group("q.fifo", group, &format!("{group}{n}")).await;
+        }
+    }
+    let daemon = ground.run(&format!(
+        "[queue.q]\nqueue = \"q.fifo\"\nwait_time = 1\n{}",
+        ground.exec(
+            "queue.q.handler",
+            "h",
+            "read body; echo \"$LONGSHORE_GROUP $body\" >> $D/seen; sleep 0.05\n\
+             [ \"$body\" != a2 ] || [ $LONGSHORE_RECEIVE_COUNT -gt 1 ]"
+        )
+    ));
+    ground.wait_empty("q.fifo").await;
+    let mut seen: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for line in ground.lines("seen") {
+        let (group, body) = line.split_once(' ').unwrap();
+        seen.entry(group.to_owned()).or_default().push(body.to_owned());
+    }
+    assert_eq!(seen["b"], ["b0", "b1", "b2", "b3", "b4"]);
+    assert_eq!(seen["c"], ["c0", "c1", "c2", "c3", "c4"]);
+    assert_eq!(seen["a"], ["a0", "a1", "a2", "a2", "a3", "a4"]);
+    assert_eq!(stop(daemon), 0);
+    ground.no_poll_was_dropped();
+}
+
+#[tokio::test]
+async fn a_run_that_takes_too_long_is_ended_with_its_tree_and_tried_again() {
+    let ground = embedded();
+    ground.queue("q", &[]).await;
+    ground.send("q", "x").await;
+    let daemon = ground.run(&format!(
+        "[queue.q]\nqueue = \"q\"\nwait_time = 1\nhandler_timeout = \"500ms\"\n{}",
+        ground.exec(
+            "queue.q.handler",
+            "h",
+            "[ $LONGSHORE_RECEIVE_COUNT -eq 1 ] || exit 0\n\
+             sleep 600 & echo $! >> $D/pids; echo $$ >> $D/pids; wait"
+        )
+    ));
+    let pids = ground.wait_lines("pids", 2);
+    eventually("the tree is dead", PATIENCE, || {
+        pids.iter().all(|pid| super::stopping::is_dead(pid))
+    });
+    ground.wait_empty("q").await;
+    assert_eq!(logged(&daemon, &["took too long"]), 1);
+    assert_eq!(logged(&daemon, &["message failed", "took longer than"]), 1);
+    tokio::time::timeout(Duration::from_secs(10), async { stop(daemon) }).await.unwrap();
+}

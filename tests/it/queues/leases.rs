@@ -1,0 +1,117 @@
+//! Leases while handlers run: renewed in batches, and lost.
+
+use super::ground::{embedded, log_line, logged, sizes, stop};
+use crate::support::{PATIENCE, eventually, exchange::Exchange, proxy::Fault};
+use std::time::Duration;
+
+#[tokio::test]
+async fn handlers_longer_than_their_leases_run_once_and_renewals_go_in_batches() {
+    let ground = embedded();
+    ground.queue("q", &[]).await;
+    for n in 0..10 {
+        ground.send("q", &n.to_string()).await;
+    }
+    let daemon = ground.run(&format!(
+        "[queue.q]\nqueue = \"q\"\nwait_time = 1\nvisibility_timeout = 2\n{}",
+        ground.exec("queue.q.handler", "h", "read body; echo $body >> $D/seen; sleep 5")
+    ));
+    ground.wait_empty("q").await;
+    let mut seen = ground.lines("seen");
+    seen.sort();
+    assert_eq!(seen, ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"], "each once");
+    let calls = sizes(&ground.calls("ChangeMessageVisibilityBatch"));
+    assert!(calls.iter().sum::<usize>() >= 40, "{calls:?}");
+    assert!(calls.len() <= 12, "ten leases of one receive are renewed together: {calls:?}");
+    assert_eq!(logged(&daemon, &["WARN"]), 0, "{}", daemon.output());
+    assert_eq!(stop(daemon), 0);
+}
+
+fn is_change(seen: &Exchange) -> bool {
+    seen.operation() == "ChangeMessageVisibilityBatch"
+}
+
+pub(super) const LOST: &str = r#"{"Successful":[],"Failed":[{"Id":"0","SenderFault":true,"Code":"ReceiptHandleIsInvalid","Message":"gone"}]}"#;
+
+#[tokio::test]
+async fn a_lost_lease_ends_its_handler_first_by_word_then_by_force_and_deletes_nothing() {
+    let ground = embedded();
+    ground.queue("q", &[]).await;
+    ground.send("q", "x").await;
+    ground.proxy.on(100, is_change, Fault::Answer(200, LOST.to_owned()));
+    let daemon = ground.run(&format!(
+        "[queue.q]\nqueue = \"q\"\nwait_time = 20\nvisibility_timeout = 8\n{}",
+        ground.exec(
+            "queue.q.handler",
+            "h",
+            "trap 'echo told >> $D/told' TERM; echo $$ >> $D/pids\n\
+             while :; do sleep 1 & wait; done"
+        )
+    ));
+    let pid = ground.wait_lines("pids", 1).remove(0);
+    log_line(&daemon, &["WARN", "lease lost"]);
+    ground.wait_lines("told", 1);
+    eventually("the handler is dead", PATIENCE, || super::stopping::is_dead(&pid));
+    log_line(&daemon, &["handler was cut off: lease lost"]);
+    assert!(ground.proxy.of("DeleteMessageBatch").is_empty());
+    drop(daemon);
+}
+
+/// The message was handled, but the lease was not ours any more: a delete now could hit another
+/// consumer's copy, or nothing. The copy that comes back here is deleted and not run.
+#[tokio::test]
+async fn done_after_the_lease_was_lost_is_deleted_when_it_comes_back() {
+    let ground = embedded();
+    ground.queue("q", &[]).await;
+    ground.send("q", "x").await;
+    ground.proxy.on(100, is_change, Fault::Answer(200, LOST.to_owned()));
+    let daemon = ground.run(&format!(
+        "[queue.q]\nqueue = \"q\"\nwait_time = 1\nvisibility_timeout = 4\n{}",
+        ground.exec(
+            "queue.q.handler",
+            "h",
+            "echo x >> $D/seen; trap 'exit 0' TERM; while :; do sleep 1 & wait; done"
+        )
+    ));
+    log_line(&daemon, &["done after its lease was lost"]);
+    assert!(ground.proxy.of("DeleteMessageBatch").is_empty());
+    log_line(&daemon, &["received again after it was done; the copy is deleted"]);
+    ground.wait_empty("q").await;
+    assert_eq!(ground.lines("seen").len(), 1, "run once");
+    assert_eq!(stop(daemon), 0);
+}
+
+#[tokio::test]
+async fn renewals_that_fail_for_a_while_are_tried_again_and_are_no_storm() {
+    let ground = embedded();
+    ground.queue("q", &[]).await;
+    for n in 0..10 {
+        ground.send("q", &n.to_string()).await;
+    }
+    ground.proxy.on(3, is_change, Fault::Answer(500, String::new()));
+    let daemon = ground.run(&format!(
+        "[queue.q]\nqueue = \"q\"\nwait_time = 1\nvisibility_timeout = 4\n{}",
+        ground.exec("queue.q.handler", "h", "read body; echo $body >> $D/seen; sleep 5")
+    ));
+    ground.wait_empty("q").await;
+    assert_eq!(ground.lines("seen").len(), 10, "each once");
+    assert_eq!(logged(&daemon, &["WARN"]), 1, "{}", daemon.output());
+    assert_eq!(logged(&daemon, &["WARN", "renewing a lease failed"]), 1);
+    assert_eq!(stop(daemon), 0);
+}
+
+#[tokio::test]
+async fn a_reply_that_was_lost_brings_its_messages_after_their_leases() {
+    let ground = embedded();
+    ground.queue("q", &[("VisibilityTimeout", "2")]).await;
+    for n in 0..3 {
+        ground.send("q", &n.to_string()).await;
+    }
+    ground.proxy.on(1, |seen| seen.operation() == "ReceiveMessage", Fault::CutAfter);
+    let daemon = ground.run(&format!(
+        "[queue.q]\nqueue = \"q\"\nwait_time = 5\n{}",
+        ground.exec("queue.q.handler", "h", "echo $LONGSHORE_RECEIVE_COUNT >> $D/seen")
+    ));
+    ground.wait_empty("q").await;
+    assert_eq!(ground.lines("seen"), ["2", "2", "2"], "handled once, received twice");
+    tokio::time::timeout(Duration::from_secs(20), async { stop(daemon) }).await.unwrap();
+}

@@ -1,0 +1,143 @@
+//! A destination that refuses everything: a handful of requests, a handful of lines, nothing in
+//! quarantine, and it goes on by itself.
+
+use super::{BUCKET, Lasting, Page, Place, is_put, lines, puts_by_path, refusal};
+use crate::support::{
+    PATIENCE,
+    daemon::Daemon,
+    eventually,
+    exchange::Exchange,
+    proxy::{Fault, Proxy},
+    scripted::ScriptedS3,
+};
+use std::{fs, time::Instant};
+
+const FILES: usize = 200;
+const THREADS: usize = 4;
+/// Between two probes.
+const PROBE_SECONDS: u64 = 5;
+
+fn crowded() -> Place {
+    let place = Place::new();
+    for number in 0..FILES {
+        place.drop(format!("f{number:03}"), format!("contents {number}"));
+    }
+    place
+}
+
+fn settings(page: &Page) -> String {
+    format!("threads = {THREADS}{}", page.settings())
+}
+
+/// Everything landed, once but for those that were refused, and nothing was blamed.
+fn all_landed(s3: &ScriptedS3, place: &Place, daemon: &Daemon) {
+    place.wait_until_empty(daemon);
+    let objects = s3.objects();
+    assert_eq!(objects.len(), FILES, "{}", daemon.output());
+    for number in 0..FILES {
+        let (path, contents) = (format!("{BUCKET}/f{number:03}"), format!("contents {number}"));
+        assert_eq!(objects[&path], contents);
+    }
+    assert!(puts_by_path(&s3.requests()).values().all(|times| *times == 1));
+    assert_eq!(fs::read_dir(place.quarantine()).unwrap().count(), 0);
+    eventually("a line for each", PATIENCE, || lines(daemon, "file landed").len() >= FILES);
+    assert_eq!(lines(daemon, "file landed").len(), FILES);
+}
+
+/// All lines but those of files that landed.
+fn other_lines(daemon: &Daemon) -> Vec<String> {
+    let lines = daemon.stderr.all().into_iter();
+    lines.filter(|line| !line.contains("file landed")).collect()
+}
+
+fn refused_by(names: fn(&Exchange) -> bool, fault: Fault) {
+    let s3 = ScriptedS3::start();
+    let proxy = Proxy::start(&s3.endpoint());
+    let (place, page) = (crowded(), Page::free());
+    let outage = Lasting::on(&proxy, names, fault);
+    let began = Instant::now();
+    let mut daemon = place.start(&proxy.endpoint(), &settings(&page));
+    daemon.wait_for_line(|line| line.contains("spool paused"), PATIENCE);
+    let paused = "longshore_spool_paused{spool=\"reports\"}";
+    eventually("the pause is shown", PATIENCE, || page.metric(paused) == Some(1.0));
+    // One probe follows at once, the next after five seconds.
+    let refused = || proxy.requests().len();
+    let so_far = refused();
+    eventually("the next probe", PATIENCE, || refused() > so_far);
+    let (asked, lasted) = (refused(), began.elapsed().as_secs());
+    let probes = usize::try_from(lasted / PROBE_SECONDS).unwrap() + 2;
+    let most = THREADS + 2 + probes;
+    assert!(asked <= most, "{asked} requests in {lasted} s");
+    assert_eq!(place.left().len(), FILES);
+    assert!(other_lines(&daemon).len() <= 15, "{}", daemon.output());
+    assert_eq!(daemon.ended(), None);
+    outage.over();
+    all_landed(&s3, &place, &daemon);
+    assert_eq!(lines(&daemon, "spool resumed").len(), 1);
+    assert_eq!(page.metric(paused), Some(0.0));
+    assert!(other_lines(&daemon).len() <= 20, "{}", daemon.output());
+}
+
+#[test]
+fn a_403_pauses_the_spool_until_it_is_over() {
+    refused_by(is_put, refusal(403, "AccessDenied"));
+}
+
+#[test]
+fn a_missing_bucket_pauses_the_spool_until_it_is_there() {
+    refused_by(|_| true, refusal(404, "NoSuchBucket"));
+}
+
+#[test]
+fn wrong_credentials_pause_the_spool_until_they_are_mended() {
+    refused_by(|_| true, refusal(403, "InvalidAccessKeyId"));
+}
+
+#[test]
+fn a_service_that_hangs_up_pauses_the_spool_until_it_is_over() {
+    refused_by(|_| true, Fault::CutBefore);
+}
+
+#[test]
+fn an_endpoint_that_is_down_pauses_the_spool_until_it_is_up() {
+    let s3 = ScriptedS3::start();
+    let proxy = Proxy::start(&s3.endpoint());
+    let (place, page) = (crowded(), Page::free());
+    proxy.down();
+    let mut daemon = place.start(&proxy.endpoint(), &settings(&page));
+    daemon.wait_for_line(|line| line.contains("spool paused"), PATIENCE);
+    let failures = "longshore_upload_failures_total{";
+    eventually("a file was tried", PATIENCE, || page.metric(failures).unwrap_or(0.0) >= 1.0);
+    let before = page.metric(failures).unwrap();
+    eventually("and another", PATIENCE, || page.metric(failures).unwrap() > before);
+    let attempts = page.metric(failures).unwrap();
+    assert!(attempts <= 10.0, "{attempts} attempts");
+    assert!(other_lines(&daemon).len() <= 15, "{}", daemon.output());
+    assert_eq!(daemon.ended(), None);
+    proxy.up();
+    all_landed(&s3, &place, &daemon);
+    assert!(other_lines(&daemon).len() <= 20, "{}", daemon.output());
+}
+
+/// The one file that is refused for a fault of its own does not keep the others back, though the
+/// refusal reads as one of the whole bucket.
+#[test]
+fn a_403_on_one_file_alone_keeps_nobody_back() {
+    let s3 = ScriptedS3::start();
+    let proxy = Proxy::start(&s3.endpoint());
+    let place = Place::new();
+    let locked = Lasting::on(
+        &proxy,
+        |seen| is_put(seen) && seen.path().ends_with("/locked"),
+        refusal(403, "AccessDenied"),
+    );
+    place.drop("locked", "not allowed");
+    for number in 0..50 {
+        place.drop(format!("f{number}"), "x");
+    }
+    let daemon = place.start(&proxy.endpoint(), "threads = 2");
+    eventually("the others landed", PATIENCE, || place.left() == ["locked"]);
+    locked.over();
+    place.wait_until_empty(&daemon);
+    assert_eq!(s3.objects().len(), 51);
+}
