@@ -10,14 +10,14 @@ pub mod fault;
 pub mod identity;
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aws_config::SdkConfig;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use tokio::sync::Mutex;
+use tokio::sync::OnceCell;
 
 use crate::config;
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 
 /// The clients of one region and identity.
 #[derive(Debug, Clone)]
@@ -34,10 +34,13 @@ pub struct Connection {
     pub sts: aws_sdk_sts::Client,
 }
 
+/// Where one connection is made: whoever comes second waits for it, and nobody else does.
+type Slot = Arc<OnceCell<Connection>>;
+
 /// All connections of a process. Clones share them.
 #[derive(Debug, Clone, Default)]
 pub struct Aws {
-    made: Arc<Mutex<HashMap<config::Aws, Connection>>>,
+    made: Arc<Mutex<HashMap<config::Aws, Slot>>>,
     http: Option<SharedHttpClient>,
 }
 
@@ -61,20 +64,30 @@ impl Aws {
     /// # Errors
     /// When neither the settings nor the SDK's chain knows a region. A failure is not remembered.
     pub async fn connect(&self, settings: &config::Aws) -> Result<Connection> {
-        let mut made = self.made.lock().await;
-        if let Some(connection) = made.get(settings) {
-            return Ok(connection.clone());
-        }
-        let sdk = connect::sdk_config(settings, self.http.clone()).await?;
-        let connection = Connection::new(sdk, settings.path_style || settings.sealed);
-        made.insert(settings.clone(), connection.clone());
-        Ok(connection)
+        let slot = Arc::clone(self.made().entry(settings.clone()).or_default());
+        let connection = slot.get_or_try_init(async || {
+            let sdk = connect::sdk_config(settings, self.http.clone()).await?;
+            Ok::<_, Error>(Connection::new(sdk, settings.path_style || settings.sealed))
+        });
+        connection.await.cloned()
     }
 
     /// The next call for these settings makes a new connection: the SDK's chain reads profiles
     /// once, and would never see credentials that a person puts right.
-    pub async fn forget(&self, settings: &config::Aws) {
-        self.made.lock().await.remove(settings);
+    pub fn forget(&self, settings: &config::Aws) {
+        self.made().remove(settings);
+    }
+
+    /// Forgets the connection when its credentials were refused; passes the result on.
+    pub(crate) fn heed<T>(&self, settings: &config::Aws, result: Result<T>) -> Result<T> {
+        if result.as_ref().is_err_and(|error| error.kind() == Kind::Credentials) {
+            self.forget(settings);
+        }
+        result
+    }
+
+    fn made(&self) -> MutexGuard<'_, HashMap<config::Aws, Slot>> {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -7,6 +7,7 @@ use super::document::Document;
 use super::names::QueueAddress;
 use super::queue::Queue;
 use super::{Config, zc};
+use crate::units;
 
 pub(super) fn all(config: &Config, document: &Document) {
     if config.spools.is_empty() && config.queues.is_empty() && !document.has_mistakes() {
@@ -21,6 +22,7 @@ pub(super) fn all(config: &Config, document: &Document) {
         outlets(name, queue, document);
     }
     shared_queues(config, document);
+    slow_stops(config, document);
 }
 
 /// Two spools in one directory would upload each file twice; a quarantine in a spool would be
@@ -102,6 +104,20 @@ fn shared_queues(config: &Config, document: &Document) {
             let at = document.place(&["queue", name, "queue"]);
             let shown = &queue.queue;
             document.note(at, format!("the sections {other} and {name} read one queue, {shown}"));
+        }
+    }
+}
+
+/// A receive is never cut short, so a stop may have to wait for one.
+fn slow_stops(config: &Config, document: &Document) {
+    for (name, queue) in &config.queues {
+        if queue.wait_time >= config.drain_timeout {
+            let at = document.place(&["queue", name, "wait_time"]);
+            let (wait, drain) = (units::show(queue.wait_time), units::show(config.drain_timeout));
+            document.note(at, format!(
+                "queue {name} waits {wait} for messages and drain_timeout is {drain}: a stop may \
+                 end with 75 although nothing runs; lower wait_time or raise drain_timeout"
+            ));
         }
     }
 }

@@ -30,11 +30,7 @@ impl Source {
     /// Finds the queue that the settings name. Credentials that were refused are read anew by the
     /// next call.
     pub(super) async fn find(aws: Aws, settings: config::Queue) -> Result<Self> {
-        let found = Self::look(&aws, &settings).await;
-        if found.as_ref().is_err_and(|error| error.kind() == Kind::Credentials) {
-            aws.forget(&settings.aws).await;
-        }
-        found
+        aws.heed(&settings.aws, Self::look(&aws, &settings).await)
     }
 
     async fn look(aws: &Aws, settings: &config::Queue) -> Result<Self> {

@@ -180,7 +180,11 @@ impl Bench {
             bucket: self.settings.bucket.clone(),
             over_tls: Arc::clone(&self.over_tls),
         };
-        deliver::deliver(&destination, &load, &self.means, &self.cut).await
+        let delivered = deliver::deliver(&destination, &load, &self.means, &self.cut).await;
+        if matches!(&delivered, Err(Refusal::Refused(error)) if error.kind() == Kind::Credentials) {
+            self.aws.forget(&self.settings.aws);
+        }
+        delivered
     }
 
     async fn conclude(

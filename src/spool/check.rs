@@ -31,9 +31,10 @@ pub async fn check(name: &str, settings: &config::Spool, aws: &Aws, probe: bool)
 pub(super) async fn ask_bucket(aws: &Aws, settings: &config::Spool) -> Result<()> {
     let connection = aws.connect(&settings.aws).await?;
     let asked = connection.s3.head_bucket().bucket(&settings.bucket).send().await;
-    asked
+    let asked = asked
         .map(|_answer| ())
-        .map_err(|error| fault(format!("asking for bucket {:?}", settings.bucket), error))
+        .map_err(|error| fault(format!("asking for bucket {:?}", settings.bucket), error));
+    aws.heed(&settings.aws, asked)
 }
 
 fn look(settings: &config::Spool) -> Vec<Finding> {

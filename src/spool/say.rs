@@ -4,6 +4,7 @@
 use std::ffi::OsStr;
 use std::fmt::Write;
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::time::Duration;
 
 use super::quarantine::Kept;
@@ -20,6 +21,14 @@ pub(crate) struct Voice {
 }
 
 impl Voice {
+    /// The spool begins; zc.s3uploadqueue says nothing here.
+    pub(crate) fn watching(&self, directory: &Path) {
+        if self.texts == Texts::Longshore {
+            let (spool, bucket) = (&self.spool, &self.bucket);
+            tracing::info!(spool, directory = %directory.display(), bucket, "watching spool");
+        }
+    }
+
     pub(crate) fn landed(&self, file: &OsStr, key: &str, (bytes, took): (u64, Duration)) {
         let (spool, ms) = (&self.spool, took.as_millis());
         match self.texts {

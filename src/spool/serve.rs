@@ -115,6 +115,7 @@ impl Serving {
     /// Serves until asked to stop, or until the directory is gone. Every task has ended when it
     /// returns. With `once`, also ends when nothing is left that trying again soon would help.
     pub(crate) async fn serve(&mut self, shutdown: &Shutdown, once: bool) -> Result<Why> {
+        self.voice.watching(&self.bench.settings.directory);
         self.ask_bucket();
         loop {
             let now = Instant::now();

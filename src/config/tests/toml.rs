@@ -113,3 +113,16 @@ fn the_dialect_is_told_by_the_extension() {
         assert_eq!(Dialect::of(Path::new(name)), dialect, "{name}");
     }
 }
+
+#[test]
+fn a_stop_that_may_have_to_wait_too_long_is_said() {
+    let text = "drain_timeout = \"5s\"\n[queue.q]\nqueue = \"orders\"\n[queue.q.handler.print]\n";
+    let notes = toml_text(text).unwrap().notes;
+    assert_eq!(notes.len(), 1);
+    assert!(
+        notes[0].contains("waits 20s") && notes[0].contains("drain_timeout is 5s"),
+        "{notes:?}"
+    );
+    let enough = text.replace("5s", "25s");
+    assert!(toml_text(&enough).unwrap().notes.is_empty());
+}
