@@ -63,7 +63,8 @@ impl Worker {
     /// A worker from settings; every handler comes from them.
     ///
     /// # Errors
-    /// [`Kind::Settings`](crate::error::Kind::Settings) when a handler cannot be made of its settings.
+    /// [`Kind::Settings`](crate::error::Kind::Settings) when a handler cannot be made of its
+    /// settings.
     pub fn new(config: Config) -> Result<Self> {
         Builder::new(()).settings(config).build()
     }
@@ -119,8 +120,8 @@ impl Worker {
     /// until their leases end, files stay in their spools.
     ///
     /// # Errors
-    /// [`Kind::Busy`](crate::error::Kind::Busy) when another daemon uses one of the spools or the status address, before
-    /// anything starts; [`Kind::Bug`](crate::error::Kind::Bug) when a part of the worker panicked.
+    /// [`Kind::Busy`](crate::error::Kind::Busy) when another daemon uses one of the spools or the
+    /// status address, before anything starts; [`Kind::Bug`](crate::error::Kind::Bug) when a part of the worker panicked.
     pub async fn run(self, shutdown: Shutdown) -> Result<Report> {
         self.run_and_tell(shutdown, || {}).await
     }

@@ -141,3 +141,21 @@ fn a_403_on_one_file_alone_keeps_nobody_back() {
     place.wait_until_empty(&daemon);
     assert_eq!(s3.objects().len(), 51);
 }
+
+#[test]
+fn without_any_credentials_it_says_so_and_lands_once_there_are_some() {
+    let s3 = ScriptedS3::start();
+    let place = Place::new();
+    place.drop("f", "contents");
+    let launch = place.launch(&s3.endpoint(), "").without("AWS_ACCESS_KEY_ID");
+    let daemon = launch.without("AWS_SECRET_ACCESS_KEY").start();
+    let line = daemon.wait_for_line(|line| line.contains("spool paused"), PATIENCE);
+    assert!(line.contains("check the credentials"), "{line}");
+    assert!(s3.requests().is_empty(), "nothing is sent unsigned");
+    let home = daemon.directory().join(".aws");
+    fs::create_dir(&home).unwrap();
+    let profile = "[default]\naws_access_key_id = later\naws_secret_access_key = later\n";
+    fs::write(home.join("credentials"), profile).unwrap();
+    place.wait_until_empty(&daemon);
+    assert_eq!(s3.objects()[&format!("{BUCKET}/f")], "contents");
+}
