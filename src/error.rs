@@ -71,7 +71,7 @@ impl Kind {
     pub const fn exit_code(self) -> u8 {
         match self {
             Self::Usage => 64,
-            Self::Settings => 78,
+            Self::Settings | Self::File => 78,
             Self::Busy | Self::Aborted => 75,
             Self::Bug => 70,
             Self::Throttled
@@ -82,8 +82,7 @@ impl Kind {
             | Self::Missing
             | Self::Conflict
             | Self::Invalid
-            | Self::Corrupt
-            | Self::File => 69,
+            | Self::Corrupt => 69,
         }
     }
 

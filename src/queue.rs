@@ -146,6 +146,8 @@ struct Stages {
     slots: usize,
     order: Order,
     settle: Settle,
+    /// Give-backs that wait for a renewal on its way, which could undo them.
+    held_back: Vec<(Ticket, Duration)>,
     finished: Finished,
     pause: Option<Pause>,
     receive_trouble: Repeat,
@@ -204,6 +206,7 @@ impl Stages {
             slots: 0,
             order: Order::default(),
             settle: Settle::new(),
+            held_back: Vec::new(),
             finished: Finished::default(),
             pause: None,
             receive_trouble: Repeat::default(),

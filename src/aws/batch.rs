@@ -1,19 +1,12 @@
 //! Groups of ten with every entry of the answer looked at: a batch call answers HTTP 200 and may
 //! still have failed in part.
 
+use aws_sdk_sqs::types::BatchResultErrorEntry;
+
 use crate::error::{Error, Kind};
 
 /// The most entries that a batch call of SQS or SNS takes.
 pub const MOST_ENTRIES: usize = 10;
-
-/// One failed entry, by its place in the batch that was sent.
-#[derive(Debug)]
-pub struct FailedEntry {
-    /// Its position in the batch.
-    pub position: usize,
-    /// Why.
-    pub error: Error,
-}
 
 /// The entry id of a position: positions and not message ids, since one standard queue may deliver
 /// a message twice within a batch, and ids that repeat fail the whole call.
@@ -21,19 +14,55 @@ pub fn entry_id(position: usize) -> String {
     position.to_string()
 }
 
-/// Reads one entry of `Failed[]`. An id that we never sent comes back as position 0 of a failure
-/// that names it, so that nothing is taken for a success.
-pub fn failed_entry(entry: &aws_sdk_sqs::types::BatchResultErrorEntry, what: &str) -> FailedEntry {
-    let kind = super::fault::entry_kind(entry.code(), entry.sender_fault());
-    let told = entry
-        .message()
-        .map_or_else(|| entry.code().to_owned(), |message| format!("{}: {message}", entry.code()));
-    match entry.id().parse() {
-        Ok(position) => FailedEntry { position, error: Error::new(kind, what).because(told) },
-        Err(_) => FailedEntry {
-            position: 0,
-            error: Error::new(Kind::Transient, what)
-                .because(format!("the answer names an unknown entry {:?}", entry.id())),
-        },
+/// What became of each of the entries that were sent, by position: nothing, or its error.
+///
+/// An answer that names an entry which was never sent tells nothing about the others: then all
+/// have failed, so that nothing is taken for a success.
+pub fn outcomes(failed: &[BatchResultErrorEntry], sent: usize, what: &str) -> Vec<Option<Error>> {
+    let mut outcomes: Vec<Option<Error>> = (0..sent).map(|_| None).collect();
+    for entry in failed {
+        let kind = super::fault::entry_kind(entry.code(), entry.sender_fault());
+        let told = entry.message().map_or_else(
+            || entry.code().to_owned(),
+            |message| format!("{}: {message}", entry.code()),
+        );
+        let place: Option<usize> = entry.id().parse().ok();
+        let Some(outcome) = place.and_then(|place| outcomes.get_mut(place)) else {
+            let told = format!("the answer names an unknown entry {:?}: {told}", entry.id());
+            return all_failed(sent, &Error::new(Kind::Transient, what).because(told));
+        };
+        *outcome = Some(Error::new(kind, what).because(told));
+    }
+    outcomes
+}
+
+/// Every entry failed with the whole call.
+pub fn all_failed(sent: usize, error: &Error) -> Vec<Option<Error>> {
+    (0..sent).map(|_| Some(Error::new(error.kind(), error.to_string()))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(id: &str) -> BatchResultErrorEntry {
+        let entry = BatchResultErrorEntry::builder().id(id).code("InternalError");
+        entry.sender_fault(false).build().unwrap()
+    }
+
+    fn failed(outcomes: &[Option<Error>]) -> Vec<bool> {
+        outcomes.iter().map(Option::is_some).collect()
+    }
+
+    #[test]
+    fn one_failed_entry_spoils_no_other() {
+        assert_eq!(failed(&outcomes(&[entry("1")], 3, "deleting")), [false, true, false]);
+    }
+
+    #[test]
+    fn an_answer_about_entries_never_sent_is_no_success() {
+        for id in ["7", "x", "-1"] {
+            assert_eq!(failed(&outcomes(&[entry(id)], 2, "deleting")), [true, true], "{id}");
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::lease::Ticket;
-use super::settle::{self, Change, Results};
+use super::settle::{self, Change, Results, Settled};
 use super::{Event, Stage, Stages, reject};
 use crate::backoff::Backoff;
 use crate::error::Result;
@@ -156,6 +156,11 @@ impl Stages {
         while let Some(batch) = self.settle.take_give_backs(hurry) {
             let mut changes = Vec::with_capacity(batch.len());
             for (ticket, visible_in) in batch {
+                if self.leases.is_renewing(ticket) {
+                    self.held_back.push((ticket, visible_in));
+                    continue;
+                }
+                self.leases.let_go(ticket);
                 match self.leases.handle(ticket, now) {
                     Some(handle) => {
                         changes.push(Change { ticket, handle: handle.to_owned(), visible_in });
@@ -186,8 +191,13 @@ impl Stages {
 
     pub(super) fn deleted(&mut self, results: Results) {
         let now = Instant::now();
-        for (ticket, error) in results {
+        for Settled { ticket, handle, error } in results {
             let Some(item) = self.items.get_mut(&ticket) else { continue };
+            if !self.leases.counts(ticket, &handle) {
+                // A copy came meanwhile: this answer was about the old one.
+                self.settle.delete(ticket);
+                continue;
+            }
             let Some(error) = error else {
                 if self.leases.handle(ticket, now).is_some() {
                     self.finished.deleted(&item.message.id, now);
@@ -213,8 +223,14 @@ impl Stages {
     }
 
     pub(super) fn given_back(&mut self, results: Results) {
-        for (ticket, error) in results {
-            if let (Some(item), Some(error)) = (self.items.get_mut(&ticket), error) {
+        for Settled { ticket, handle, error } in results {
+            let Some(item) = self.items.get_mut(&ticket) else { continue };
+            if !self.leases.counts(ticket, &handle) {
+                // It came again before this answer: it is ours once more, and goes back once more.
+                self.settle.give_back(ticket, item.hidden_for);
+                continue;
+            }
+            if let Some(error) = error {
                 item.settle_failures += 1;
                 if error.kind().passes_by_itself() && item.settle_failures < TRIES {
                     self.settle.give_back(ticket, item.hidden_for);

@@ -192,7 +192,7 @@ impl Stages {
     }
 
     /// With `once` there is no next time.
-    fn fail_if_once(&mut self, error: Error) {
+    pub(super) fn fail_if_once(&mut self, error: Error) {
         if self.once {
             self.failure = Some(error);
             self.drain();

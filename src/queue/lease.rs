@@ -41,6 +41,8 @@ struct Held {
     receive: u64,
     /// When it is to be renewed; nothing while a renewal is on its way or the lease is lost.
     due: Option<Instant>,
+    /// A renewal of this handle is on its way.
+    renewing: bool,
 }
 
 impl Held {
@@ -91,6 +93,10 @@ impl Leases {
     /// False when renewing what is held, and this many more, could fall behind: at the measured
     /// latency all of it must fit into a quarter of the lease.
     pub(super) fn may_take(&self, more: usize) -> bool {
+        // With nothing held there is no renewal by which the latency could ever be learned anew.
+        if self.held.is_empty() {
+            return true;
+        }
         let calls = u32::try_from((self.held.len() + more).div_ceil(10)).unwrap_or(u32::MAX);
         self.latency.saturating_mul(calls) / PARALLEL_RENEWALS <= self.length / 4
     }
@@ -113,6 +119,7 @@ impl Leases {
             received: now,
             receive,
             due: None,
+            renewing: false,
         };
         self.held.insert(ticket, held);
         self.by_message.insert(message_id.to_owned(), ticket);
@@ -135,6 +142,7 @@ impl Leases {
         handle.clone_into(&mut held.handle);
         held.received = now;
         held.receive = receive;
+        held.renewing = false;
         self.deadlines.remove(&(held.keeper.deadline(), ticket));
         held.keeper.renewed(now + length);
         self.deadlines.insert((now + length, ticket));
@@ -202,12 +210,42 @@ impl Leases {
             self.due.remove(&(due, ticket));
         }
         let lease = Duration::from_secs(self.length.min(room).as_secs());
-        (!lease.is_zero()).then(|| Renewal { ticket, handle: held.handle.clone(), lease })
+        held.renewing = !lease.is_zero();
+        held.renewing.then(|| Renewal { ticket, handle: held.handle.clone(), lease })
+    }
+
+    /// A call that renews these was answered, well or not; it left at `sent`.
+    pub(super) fn answered(&mut self, renewals: &[Renewal], sent: Instant, now: Instant) {
+        self.latency = (self.latency * 7 + now.saturating_duration_since(sent)) / 8;
+        for renewal in renewals {
+            if let Some(held) = self.held.get_mut(&renewal.ticket)
+                && held.handle == renewal.handle
+            {
+                held.renewing = false;
+            }
+        }
+    }
+
+    /// True while a renewal of this lease is on its way: what is sent meanwhile may overtake it.
+    pub(super) fn is_renewing(&self, ticket: Ticket) -> bool {
+        self.held.get(&ticket).is_some_and(|held| held.renewing)
+    }
+
+    /// No renewal from now on: the message goes back, and a renewal could undo that.
+    pub(super) fn let_go(&mut self, ticket: Ticket) {
+        let Some(held) = self.held.get_mut(&ticket) else { return };
+        if let Some(due) = held.due.take() {
+            self.due.remove(&(due, ticket));
+        }
+    }
+
+    /// True while this handle is the one that counts; a copy that came meanwhile brings another.
+    pub(super) fn counts(&self, ticket: Ticket, handle: &str) -> bool {
+        self.held.get(&ticket).is_some_and(|held| held.handle == handle)
     }
 
     /// SQS confirmed a renewal that left at `sent`.
     pub(super) fn renewed(&mut self, renewal: &Renewal, sent: Instant, now: Instant) {
-        self.latency = (self.latency * 7 + now.saturating_duration_since(sent)) / 8;
         let Some(held) = self.held.get_mut(&renewal.ticket) else { return };
         if !held.is_answered_by(renewal, now) {
             return;

@@ -10,8 +10,12 @@ use super::lease::Ticket;
 use super::poll::Admission;
 use super::{Stage, Stages};
 use crate::backoff::Backoff;
+use crate::error::{Error, Kind};
 use crate::telemetry::metrics;
+use crate::telemetry::repeat::Repeat;
 
+/// With `once`, so many tries are enough to know.
+const ONCE_PROBES: u32 = 3;
 const PROBES: Backoff = Backoff::doubling(Duration::from_secs(1), Duration::from_mins(1));
 
 /// A queue whose handler cannot be started.
@@ -22,6 +26,8 @@ pub(super) struct Pause {
     /// When it is tried again; nothing while it is being tried.
     pub(super) next: Option<Instant>,
     failures: u32,
+    /// An outage that lasts is said again.
+    told: Repeat,
 }
 
 impl Pause {
@@ -52,15 +58,22 @@ impl Stages {
     /// The handler of this message could not be started.
     pub(super) fn unavailable(&mut self, ticket: Ticket, reason: &str) {
         let (draining, stands) = (self.draining, self.lease_stands(ticket));
+        let item = self.items.get(&ticket);
+        let message_id = item.map(|item| item.message.id.clone());
+        let event = item.and_then(|item| item.message.event.clone());
         let pause = self.pause.get_or_insert_with(|| {
+            metrics::handler_unavailable(&self.name, true);
+            Pause { probe: None, next: None, failures: 0, told: Repeat::default() }
+        });
+        if pause.told.is_due(Kind::Unreachable) {
             tracing::error!(
                 queue = %self.name,
+                message_id,
+                event,
                 reason,
                 "handler cannot be started; polling stops until it can, no message is judged"
             );
-            metrics::handler_unavailable(&self.name, true);
-            Pause { probe: None, next: None, failures: 0 }
-        });
+        }
         let is_probe = *pause.probe.get_or_insert(ticket) == ticket;
         // The lease may have been lost while the handler was being started.
         if !is_probe || draining || !stands {
@@ -69,7 +82,12 @@ impl Stages {
         pause.failures += 1;
         pause.next = Some(Instant::now() + PROBES.delay(pause.failures, fastrand::f64()));
         tracing::debug!(queue = %self.name, reason, "handler still cannot be started");
+        let failures = pause.failures;
         self.enter_stage(ticket, Stage::Waiting);
+        if failures >= ONCE_PROBES {
+            let what = format!("queue {}: {reason}", self.name);
+            self.fail_if_once(Error::new(Kind::Unreachable, what));
+        }
         for waiting in self.order.take_waiting() {
             self.release(waiting);
         }

@@ -3,7 +3,7 @@
 use tokio::time::Instant;
 
 use super::lease::{Renewal, Ticket};
-use super::settle::{self, Change, Results};
+use super::settle::{self, Change, Results, Settled};
 use super::{Event, Stage, Stages};
 use crate::error::{Error, Kind};
 use crate::telemetry::metrics;
@@ -38,7 +38,8 @@ impl Stages {
 
     pub(super) fn renewed(&mut self, left: Instant, renewals: &[Renewal], results: Results) {
         let now = Instant::now();
-        for (renewal, (_, error)) in renewals.iter().zip(results) {
+        self.leases.answered(renewals, left, now);
+        for (renewal, Settled { error, .. }) in renewals.iter().zip(results) {
             match error {
                 None => {
                     self.leases.renewed(renewal, left, now);
@@ -46,6 +47,9 @@ impl Stages {
                 }
                 Some(error) => self.renewal_failed(renewal, &error, now),
             }
+        }
+        for (ticket, visible_in) in std::mem::take(&mut self.held_back) {
+            self.settle.give_back(ticket, visible_in);
         }
     }
 

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::lease::Ticket;
 use super::poll::seconds;
-use crate::aws::batch::{self, FailedEntry, MOST_ENTRIES};
+use crate::aws::batch::{self, MOST_ENTRIES};
 use crate::aws::fault::fault;
 use crate::error::{Error, Kind, Result};
 use crate::toolkit::sqs::QueueUrl;
@@ -20,8 +20,17 @@ use crate::toolkit::sqs::QueueUrl;
 const DELETES_WAIT: Duration = Duration::from_secs(1);
 const GIVE_BACKS_WAIT: Duration = Duration::from_millis(20);
 
-/// What became of each entry of a batch: nothing, or the error of that entry.
-pub(super) type Results = Vec<(Ticket, Option<Error>)>;
+/// What became of one entry of a batch.
+#[derive(Debug)]
+pub(super) struct Settled {
+    pub(super) ticket: Ticket,
+    /// The handle it was sent with; the message may have come again with another since.
+    pub(super) handle: String,
+    pub(super) error: Option<Error>,
+}
+
+/// What became of each entry of a batch.
+pub(super) type Results = Vec<Settled>;
 
 /// What waits to be sent in a batch: each with when it was asked for.
 #[derive(Debug)]
@@ -113,7 +122,7 @@ pub(super) async fn delete(
                 .map_err(unbuilt)
         })
         .collect();
-    let failed = match entries {
+    let outcomes = match entries {
         Err(error) => Err(error),
         Ok(entries) => client
             .delete_message_batch()
@@ -122,9 +131,9 @@ pub(super) async fn delete(
             .send()
             .await
             .map_err(|error| fault(&what, error))
-            .map(|answer| read(&answer.failed, &what)),
+            .map(|answer| batch::outcomes(&answer.failed, batch.len(), &what)),
     };
-    results(batch.into_iter().map(|(ticket, _)| ticket), failed)
+    settled(batch, outcomes)
 }
 
 /// SQS counts whole seconds: what says "not before" must not be cut short, above all not to
@@ -161,7 +170,7 @@ pub(super) async fn change(
                 .map_err(unbuilt)
         })
         .collect();
-    let failed = match entries {
+    let outcomes = match entries {
         Err(error) => Err(error),
         Ok(entries) => client
             .change_message_visibility_batch()
@@ -170,31 +179,19 @@ pub(super) async fn change(
             .send()
             .await
             .map_err(|error| fault(&what, error))
-            .map(|answer| read(&answer.failed, &what)),
+            .map(|answer| batch::outcomes(&answer.failed, batch.len(), &what)),
     };
-    results(batch.into_iter().map(|change| change.ticket), failed)
-}
-
-fn read(failed: &[aws_sdk_sqs::types::BatchResultErrorEntry], what: &str) -> Vec<FailedEntry> {
-    failed.iter().map(|entry| batch::failed_entry(entry, what)).collect()
+    settled(batch.into_iter().map(|change| (change.ticket, change.handle)).collect(), outcomes)
 }
 
 /// One result for each entry; when the whole call failed, each failed with it.
-fn results(tickets: impl Iterator<Item = Ticket>, failed: Result<Vec<FailedEntry>>) -> Results {
-    match failed {
-        Err(error) => tickets
-            .map(|ticket| (ticket, Some(Error::new(error.kind(), error.to_string()))))
-            .collect(),
-        Ok(failed) => {
-            let mut results: Results = tickets.map(|ticket| (ticket, None)).collect();
-            for entry in failed {
-                if let Some(result) = results.get_mut(entry.position) {
-                    result.1 = Some(entry.error);
-                }
-            }
-            results
-        }
-    }
+fn settled(batch: Vec<(Ticket, String)>, outcomes: Result<Vec<Option<Error>>>) -> Results {
+    let outcomes = outcomes.unwrap_or_else(|error| batch::all_failed(batch.len(), &error));
+    batch
+        .into_iter()
+        .zip(outcomes)
+        .map(|((ticket, handle), error)| Settled { ticket, handle, error })
+        .collect()
 }
 
 fn unbuilt(error: aws_sdk_sqs::error::BuildError) -> Error {
@@ -233,20 +230,5 @@ mod tests {
         for (millis, seconds) in delays {
             assert_eq!(at_least(Duration::from_millis(millis)).as_secs(), seconds, "{millis}");
         }
-    }
-
-    #[test]
-    fn one_failed_entry_spoils_no_other() {
-        let failed = FailedEntry { position: 1, error: Error::new(Kind::Invalid, "no") };
-        let results = results([7, 8, 9].into_iter(), Ok(vec![failed]));
-        let failed: Vec<bool> = results.iter().map(|(_, error)| error.is_some()).collect();
-        assert_eq!(failed, [false, true, false]);
-        assert_eq!(results[1].0, 8);
-    }
-
-    #[test]
-    fn a_failed_call_fails_every_entry() {
-        let results = results([7, 8].into_iter(), Err(Error::new(Kind::Throttled, "slow")));
-        assert!(results.iter().all(|(_, e)| e.as_ref().unwrap().kind() == Kind::Throttled));
     }
 }

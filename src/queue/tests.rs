@@ -60,6 +60,24 @@ impl Stages {
         self.on(Event::Ran { ticket, run });
     }
 
+    /// SQS answers a delete that was sent with this handle.
+    fn answers_delete(&mut self, ticket: Ticket, handle: &str, error: Option<Error>) {
+        let handle = handle.to_owned();
+        self.on(Event::Deleted(vec![settle::Settled { ticket, handle, error }]));
+    }
+
+    /// SQS answers a give-back that was sent with this handle.
+    fn answers_give_back(&mut self, ticket: Ticket, handle: &str) {
+        let handle = handle.to_owned();
+        self.on(Event::GivenBack(vec![settle::Settled { ticket, handle, error: None }]));
+    }
+
+    /// The same message comes again, with a handle of its own.
+    fn brought_again(&mut self, id: &str, handle: &str) {
+        let (receive, now) = (self.receives + 1, Instant::now());
+        assert!(self.leases.adopt(id, handle, receive, now).is_some());
+    }
+
     fn is_polling(&mut self) -> bool {
         matches!(self.next_poll(), Admission::Poll(_) | Admission::Wait(_))
     }
@@ -110,7 +128,7 @@ async fn what_was_done_is_deleted_when_it_comes_again_and_not_run() {
     stages.brought(&["a"]);
     stages.ends(0, Ok(Outcome::Done));
     let failed = Error::new(Kind::Invalid, "the handle is not valid");
-    stages.on(Event::Deleted(vec![(0, Some(failed))]));
+    stages.answers_delete(0, "handle of a", Some(failed));
     assert!(stages.items.is_empty());
     stages.brought(&["a"]);
     assert_eq!(stages.items[&1].stage, Stage::Settling);
@@ -151,4 +169,61 @@ async fn what_comes_while_draining_goes_back_at_once() {
     assert_eq!(stages.report.released, 2);
     let back = stages.settle.take_give_backs(true).unwrap();
     assert!(back.iter().all(|(_, delay)| delay.is_zero()), "{back:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_copy_that_comes_while_its_give_back_is_on_its_way_goes_back_too() {
+    let mut stages = stages().await;
+    stages.brought(&["a"]);
+    stages.ends(0, Ok(Outcome::retry_after(Duration::ZERO, "not yet")));
+    assert_eq!(stages.settle.take_give_backs(true), Some(vec![(0, Duration::ZERO)]));
+    stages.brought_again("a", "new");
+    stages.answers_give_back(0, "handle of a");
+    assert_eq!(stages.settle.take_give_backs(true), Some(vec![(0, Duration::ZERO)]));
+    stages.answers_give_back(0, "new");
+    assert!(stages.items.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_copy_that_comes_while_its_delete_is_on_its_way_is_deleted_too() {
+    let mut stages = stages().await;
+    stages.brought(&["a"]);
+    stages.ends(0, Ok(Outcome::Done));
+    assert_eq!(stages.settle.take_deletes(true), Some(vec![0]));
+    stages.brought_again("a", "new");
+    stages.answers_delete(0, "handle of a", None);
+    assert_eq!(stages.settle.take_deletes(true), Some(vec![0]), "the copy is still there");
+    stages.answers_delete(0, "new", None);
+    assert!(stages.items.is_empty());
+    assert!(stages.finished.contains("a", Instant::now()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_give_back_waits_for_the_renewal_that_could_undo_it() {
+    let mut stages = stages().await;
+    stages.brought(&["a"]);
+    let renewals = stages.leases.take_due(Instant::now() + Duration::from_secs(15));
+    stages.ends(0, Ok(Outcome::retry("not yet")));
+    tokio::time::advance(Duration::from_secs(1)).await;
+    stages.flush();
+    assert_eq!(stages.held_back.len(), 1);
+    let handle = "handle of a".to_owned();
+    let results = vec![settle::Settled { ticket: 0, handle, error: None }];
+    stages.on(Event::Renewed { left: Instant::now(), renewals, results });
+    assert!(stages.held_back.is_empty());
+    assert_eq!(stages.settle.take_give_backs(true).map(|back| back.len()), Some(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_once_a_handler_that_cannot_be_started_is_the_end() {
+    let mut stages = stages().await;
+    stages.once = true;
+    stages.brought(&["a"]);
+    for _ in 0..3 {
+        assert!(stages.failure.is_none());
+        stages.ends(0, unavailable());
+    }
+    assert!(stages.draining);
+    assert_eq!(stages.failure.as_ref().map(Error::kind), Some(Kind::Unreachable));
+    assert_eq!(stages.report.released, 1);
 }

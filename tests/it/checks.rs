@@ -139,7 +139,8 @@ fn a_handler_that_could_not_be_started_is_told() {
                 [queue.q.route.\"B\".handler.exec]\ncommand = [\"./run\"]\ndirectory = \"bin\"\n\
                 [queue.q.route.\"C\".handler.exec]\ncommand = [\"x\"]\ndirectory = \"gone\"\n\
                 [queue.q.route.\"D\".handler.exec]\ncommand = [\"/bin/sh\"]\n";
-    let launch = longshore(["check", "--config", "c.toml", "--offline"]).file("c.toml", text);
+    let launch = longshore(["check", "--config", "c.toml"]).file("c.toml", text);
+    let launch = launch.endpoint("http://127.0.0.1:1");
     let bin = launch.directory().join("bin");
     fs::create_dir(&bin).unwrap();
     fs::write(bin.join("plain"), "#!/bin/sh\n").unwrap();

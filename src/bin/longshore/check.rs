@@ -34,9 +34,6 @@ pub(crate) fn run(args: &Check) -> Result<u8> {
     for note in &config.notes {
         findings.tell(&Finding::limited(note));
     }
-    for (name, queue) in &config.queues {
-        findings.tell_all(handlers::check(name, queue));
-    }
     // What building finds, `run` would refuse.
     Worker::new(config.clone())?;
     if !args.offline {
@@ -69,6 +66,7 @@ async fn online(args: &Check, config: &Config, findings: &mut Findings) {
         findings.tell_all(spool::check(name, settings, &connections, args.probe).await);
     }
     for (name, settings) in &config.queues {
+        findings.tell_all(handlers::check(name, settings));
         findings.tell_all(queue::check(name, settings, &connections).await);
     }
 }

@@ -71,7 +71,8 @@ impl MessageFile {
     }
 
     fn write_in(directory: &Path, json: &[u8]) -> io::Result<Self> {
-        let name = format!("{}{:032x}{}", NAME.0, fastrand::u128(..), NAME.1);
+        let (daemon, chance) = (std::process::id(), fastrand::u128(..));
+        let name = format!("{}{daemon}-{chance:032x}{}", NAME.0, NAME.1);
         let path = directory.join(name);
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
         let written = Self(path);
@@ -94,13 +95,19 @@ pub(super) fn sweep() {
 fn sweep_in(directory: &Path, now: SystemTime) {
     for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
         let name = entry.file_name();
-        let is_ours =
-            name.to_str().is_some_and(|name| name.starts_with(NAME.0) && name.ends_with(NAME.1));
-        if is_ours && is_left_behind(&entry, now) {
+        let name = name.to_str().and_then(|name| name.strip_prefix(NAME.0)?.strip_suffix(NAME.1));
+        let Some(name) = name else { continue };
+        if is_orphan(name) || is_left_behind(&entry, now) {
             // In a directory with the sticky bit, those of other users stay.
             let _removed = std::fs::remove_file(entry.path());
         }
     }
+}
+
+/// True where the daemon that wrote it is gone; its process id stands first in the name.
+fn is_orphan(name: &str) -> bool {
+    let daemon = name.split_once('-').map_or("", |(daemon, _)| daemon);
+    daemon.parse::<u32>().is_ok() && !Path::new("/proc").join(daemon).exists()
 }
 
 fn is_left_behind(entry: &DirEntry, now: SystemTime) -> bool {

@@ -70,7 +70,7 @@ pub(super) async fn blocking<R: Send + 'static>(
 /// A file-system error as S3 says it.
 pub(super) fn broken(what: &Path, error: io::Error) -> S3Error {
     let code = if error.kind() == io::ErrorKind::InvalidFilename {
-        S3ErrorCode::InvalidArgument
+        S3ErrorCode::InvalidURI
     } else {
         S3ErrorCode::InternalError
     };
@@ -258,7 +258,7 @@ impl Condition {
 fn make_way(target: &Path) -> S3Result<()> {
     let clash = |what: &str| {
         s3_error!(
-            InvalidArgument,
+            InvalidURI,
             "the embedded S3 keeps objects as plain files and cannot store this key: {what}"
         )
     };

@@ -16,11 +16,11 @@ pub(super) struct Place {
 
 impl Place {
     /// # Errors
-    /// `InvalidArgument`, a 400, for a key that cannot be a path of plain files.
+    /// `InvalidURI`, a 400, for a key that cannot be a path of plain files.
     pub(super) fn of(disk: &Disk, bucket: &str, key: &str) -> S3Result<Self> {
         if let Some(why) = unstorable(key) {
             return Err(s3_error!(
-                InvalidArgument,
+                InvalidURI,
                 "the embedded S3 keeps objects as plain files and cannot store this key: {why}"
             ));
         }

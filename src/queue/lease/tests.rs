@@ -111,11 +111,30 @@ async fn nothing_more_is_taken_when_renewing_would_fall_behind() {
     let now = Instant::now();
     let mut leases = Leases::new(Duration::from_secs(4), false);
     assert!(leases.may_take(10));
-    let (_, _) = leases.enter("m", "h".into(), 0, now);
-    let renewal = leases.take_due(now + seconds(2)).remove(0);
+    let (ticket, _) = leases.enter("m", "h".into(), 0, now);
+    let renewals = leases.take_due(now + seconds(2));
     for _ in 0..40 {
-        leases.renewed(&renewal, now, now + seconds(3));
+        leases.answered(&renewals, now, now + seconds(3));
     }
     assert!(leases.may_take(1));
     assert!(!leases.may_take(100));
+    leases.answered(&renewals, now, now + seconds(300));
+    assert!(!leases.may_take(1));
+    leases.leave(ticket);
+    assert!(leases.may_take(10), "nothing is held, so nothing could teach it better");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_goes_back_is_renewed_no_more() {
+    let now = Instant::now();
+    let mut leases = Leases::new(LEASE, false);
+    let (ticket, _) = leases.enter("m", "h".into(), 0, now);
+    let renewals = leases.take_due(now + seconds(15));
+    assert!(leases.is_renewing(ticket));
+    leases.answered(&renewals, now, now + seconds(15));
+    leases.renewed(&renewals[0], now + seconds(15), now + seconds(15));
+    assert!(!leases.is_renewing(ticket));
+    leases.let_go(ticket);
+    assert!(leases.take_due(now + seconds(40)).is_empty());
+    assert!(leases.counts(ticket, "h") && !leases.counts(ticket, "other"));
 }

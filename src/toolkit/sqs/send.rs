@@ -184,16 +184,15 @@ impl Sender {
         let mut tries = 0;
         while !batch.is_empty() {
             tries += 1;
-            let failed = match self.send(&batch).await {
-                Ok(failed) => failed,
+            let outcomes = match self.send(&batch).await {
+                Ok(outcomes) => outcomes,
                 Err(error) if error.kind().passes_by_itself() && tries < TRIES => {
                     tokio::time::sleep(backoff.delay(tries, fastrand::f64())).await;
                     continue;
                 }
                 Err(error) => return Err(error),
             };
-            self.report.sent += u64::try_from(batch.len() - failed.len()).unwrap_or_default();
-            batch = self.keep_failed(batch, failed, tries);
+            batch = self.keep_failed(batch, outcomes, tries);
             if !batch.is_empty() {
                 tokio::time::sleep(backoff.delay(tries, fastrand::f64())).await;
             }
@@ -215,7 +214,7 @@ impl Sender {
         &self.report
     }
 
-    async fn send(&self, batch: &[(u64, Outgoing)]) -> Result<Vec<batch::FailedEntry>> {
+    async fn send(&self, batch: &[(u64, Outgoing)]) -> Result<Vec<Option<Error>>> {
         let entries = batch
             .iter()
             .enumerate()
@@ -230,22 +229,20 @@ impl Sender {
             .send()
             .await
             .map_err(|error| fault(&what, error))?;
-        Ok(answer.failed.iter().map(|entry| batch::failed_entry(entry, &what)).collect())
+        Ok(batch::outcomes(&answer.failed, batch.len(), &what))
     }
 
     /// Those that are worth another try; the others are reported.
     fn keep_failed(
         &mut self,
         batch: Vec<(u64, Outgoing)>,
-        failed: Vec<batch::FailedEntry>,
+        outcomes: Vec<Option<Error>>,
         tries: u32,
     ) -> Vec<(u64, Outgoing)> {
-        let mut failed: BTreeMap<usize, Error> =
-            failed.into_iter().map(|entry| (entry.position, entry.error)).collect();
         let mut again = Vec::new();
-        for (position, (number, message)) in batch.into_iter().enumerate() {
-            match failed.remove(&position) {
-                None => {}
+        for ((number, message), outcome) in batch.into_iter().zip(outcomes) {
+            match outcome {
+                None => self.report.sent += 1,
                 Some(error) if error.kind().passes_by_itself() && tries < TRIES => {
                     again.push((number, message));
                 }

@@ -72,4 +72,9 @@ fn what_a_killed_daemon_left_is_swept_and_nothing_else() {
     assert!(left.path().exists());
     sweep_in(directory.path(), now + Duration::from_hours(14));
     assert!(!left.path().exists() && other.exists());
+    // Of a daemon that is gone, at once: no process has this number.
+    let orphan = directory.path().join("longshore-message-4294967295-00.json");
+    std::fs::write(&orphan, "").unwrap();
+    sweep_in(directory.path(), now);
+    assert!(!orphan.exists() && other.exists());
 }
