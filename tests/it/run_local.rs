@@ -306,5 +306,5 @@ fn a_directory_that_may_not_be_written_is_told() {
     let closed = launch.directory().join("closed");
     fs::create_dir(&closed).unwrap();
     fs::set_permissions(&closed, fs::Permissions::from_mode(0o555)).unwrap();
-    launch.nobody().finish().expect(69, &["closed/here/s3", "Permission denied"]);
+    launch.nobody().finish().expect(78, &["closed/here/s3", "Permission denied"]);
 }
