@@ -77,20 +77,55 @@ pub(crate) fn into(
     }
 }
 
-/// Gives a file a new name that must be free; never replaces.
+/// Gives a file a new name that must be free; never replaces. Only for a file whose old name nobody
+/// else renames anything to: where the flag is not known, that name is removed by its path.
 pub(crate) fn rename_to_free(
     from: (&impl AsFd, &OsStr),
     to: (&impl AsFd, &OsStr),
 ) -> io::Result<()> {
+    #[cfg(test)]
+    if seam::is_without_the_flag() {
+        return link_to_free(from, to);
+    }
     match rustix::fs::renameat_with(from.0, from.1, to.0, to.1, RenameFlags::NOREPLACE) {
         Ok(()) => Ok(()),
         // Some file systems (NFS) do not know the flag; a link does not replace either.
-        Err(Errno::INVAL | Errno::NOSYS) => {
-            rustix::fs::linkat(from.0, from.1, to.0, to.1, AtFlags::empty())?;
-            rustix::fs::unlinkat(from.0, from.1, AtFlags::empty())?;
-            Ok(())
-        }
+        Err(Errno::INVAL | Errno::NOSYS) => link_to_free(from, to),
         Err(error) => Err(error.into()),
+    }
+}
+
+fn link_to_free(from: (&impl AsFd, &OsStr), to: (&impl AsFd, &OsStr)) -> io::Result<()> {
+    rustix::fs::linkat(from.0, from.1, to.0, to.1, AtFlags::empty())?;
+    #[cfg(test)]
+    seam::linked();
+    Ok(rustix::fs::unlinkat(from.0, from.1, AtFlags::empty())?)
+}
+
+/// Lets a test's own thread stand on a file system without the flag, and act between the steps.
+#[cfg(test)]
+pub(crate) mod seam {
+    use std::cell::RefCell;
+
+    thread_local! {
+        static BETWEEN: RefCell<Option<Box<dyn FnMut()>>> = const { RefCell::new(None) };
+    }
+
+    /// From now on this thread links and unlinks, and `between` runs between the two.
+    pub(crate) fn without_the_flag(between: impl FnMut() + 'static) {
+        BETWEEN.with_borrow_mut(|seam| *seam = Some(Box::new(between)));
+    }
+
+    pub(super) fn is_without_the_flag() -> bool {
+        BETWEEN.with_borrow(Option::is_some)
+    }
+
+    pub(super) fn linked() {
+        BETWEEN.with_borrow_mut(|seam| {
+            if let Some(between) = seam {
+                between();
+            }
+        });
     }
 }
 

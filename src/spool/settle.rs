@@ -37,6 +37,18 @@ pub(crate) enum Settled {
     Overtaken(Place),
 }
 
+/// A moment inside settling at which others may act; tests do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Moment {
+    /// The name was looked at and is about to be moved aside.
+    Looked,
+    /// What was moved aside was compared by its place and is about to be by its descriptor.
+    Compared,
+}
+
+/// The file that was read, what it was when opened, and whether we hold a lease on it.
+type Read<'a> = (&'a File, Stamp, bool);
+
 /// The directories inside `settling`, each for one file at a time, and what is not synced yet.
 #[derive(Debug, Default)]
 pub(crate) struct Aside {
@@ -77,8 +89,19 @@ impl Aside {
         &self,
         directory: &Directory,
         id: &Id,
-        (file, stamp): (&File, Stamp),
+        read: (&File, Stamp),
         finish: impl FnOnce(&File, &OsStr) -> io::Result<()>,
+    ) -> io::Result<Settled> {
+        self.settle_step_by_step(directory, id, read, (&|_moment| (), finish))
+    }
+
+    /// As [`settle`](Self::settle), telling `at` of each moment.
+    pub(crate) fn settle_step_by_step(
+        &self,
+        directory: &Directory,
+        id: &Id,
+        (file, stamp): (&File, Stamp),
+        steps: (&dyn Fn(Moment), impl FnOnce(&File, &OsStr) -> io::Result<()>),
     ) -> io::Result<Settled> {
         let leased = match open::lease(file) {
             Writer::Somebody => return Ok(Settled::Changed),
@@ -86,7 +109,7 @@ impl Aside {
             Writer::Unknown => false,
         };
         let settled = if Stamp::now(file)? == stamp {
-            self.withdraw(directory, id, (file, stamp, leased), finish)
+            self.withdraw(directory, id, (file, stamp, leased), steps)
         } else {
             Ok(Settled::Changed)
         };
@@ -100,29 +123,35 @@ impl Aside {
         &self,
         directory: &Directory,
         id: &Id,
-        (file, stamp, leased): (&File, Stamp, bool),
-        finish: impl FnOnce(&File, &OsStr) -> io::Result<()>,
+        read: Read<'_>,
+        (at, finish): (&dyn Fn(Moment), impl FnOnce(&File, &OsStr) -> io::Result<()>),
     ) -> io::Result<Settled> {
         let name = id.name.as_os_str();
         let (place, number) = match id.place {
             Place::Settling(number) => (open_place(directory, number)?, number),
             Place::Spool => {
                 match open::look(directory, name)? {
-                    Some(Ok(now)) if now == stamp => {}
+                    Some(Ok(now)) if now == read.1 => {}
                     _ => return Ok(Settled::Replaced),
                 }
                 let (place, number) = self.take(directory)?;
-                let moved = rename_to_free((&directory.spool, name), (&place, name));
-                if let Err(error) = moved {
-                    self.give_back(number);
-                    let gone = error.kind() == io::ErrorKind::NotFound;
-                    return if gone { Ok(Settled::Replaced) } else { Err(error) };
+                at(Moment::Looked);
+                // One step, everywhere: a link and an unlink would remove by its path in the spool
+                // what took the name between them. The place is ours and empty.
+                if let Err(error) = fs::renameat(&directory.spool, name, &place, name) {
+                    // NFS may have moved it all the same; nothing is to be moved over it then.
+                    let here = fs::statat(&place, name, AtFlags::SYMLINK_NOFOLLOW);
+                    if matches!(here, Err(Errno::NOENT)) {
+                        self.give_back(number);
+                    }
+                    let gone = error == Errno::NOENT;
+                    return if gone { Ok(Settled::Replaced) } else { Err(error.into()) };
                 }
                 (place, number)
             }
         };
         // From here on an error leaves the file in settling, where it is taken up again.
-        let kept = match Self::compare(&place, name, (file, stamp, leased)) {
+        let kept = match Self::compare(&place, name, read, at) {
             Ok(Settled::Done) => match finish(&place, name) {
                 Ok(()) => {
                     self.synced_later(number);
@@ -151,12 +180,14 @@ impl Aside {
     fn compare(
         place: &File,
         name: &OsStr,
-        (file, stamp, leased): (&File, Stamp, bool),
+        (file, stamp, leased): Read<'_>,
+        at: &dyn Fn(Moment),
     ) -> io::Result<Settled> {
         let moved = Stamp::of(&fs::statat(place, name, AtFlags::SYMLINK_NOFOLLOW)?);
         if moved != stamp {
             return Ok(Settled::Replaced);
         }
+        at(Moment::Compared);
         // Somebody who opened it before it was moved waits for the lease to end, to write.
         if leased && !sys::holds_read_lease(file)? {
             return Ok(Settled::Changed);

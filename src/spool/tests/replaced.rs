@@ -170,3 +170,88 @@ async fn what_cannot_go_back_is_uploaded_from_where_it_lies() {
     let both = [("a", "older"), ("a", "newer")].map(|(k, v)| (k.to_owned(), v.to_owned()));
     assert_eq!(yard.s3.landed(), both);
 }
+
+/// A file of the spool, opened as an attempt opens it.
+fn opened(directory: &Directory, id: &open::Id) -> (fs::File, open::Stamp) {
+    let open::Opened::File(file, stamp) = open::open(directory, id).unwrap() else {
+        panic!("no file")
+    };
+    (file, stamp)
+}
+
+/// Without an atomic "never replace": nothing that takes the name meanwhile is removed by its path.
+#[tokio::test]
+async fn a_newer_file_survives_where_names_are_moved_by_link() {
+    use super::settle::{Aside, Moment, Settled, unlink};
+
+    let yard = Yard::new();
+    yard.deliver("a", b"uploaded");
+    let directory = Directory::establish(&yard.settings).unwrap();
+    let id = open::Id::in_spool("a");
+    let (file, stamp) = opened(&directory, &id);
+    let spool = yard.settings.directory.clone();
+    crate::drop::seam::without_the_flag(move || replace(&spool, "a", "newest"));
+    let aside = Aside::default();
+    let settled = aside.settle(&directory, &id, (&file, stamp), unlink).unwrap();
+    assert_eq!(settled, Settled::Done);
+    assert!(yard.names().is_empty(), "one step, with nothing between");
+
+    // Going back takes two steps, from where nobody else renames.
+    yard.deliver("a", b"uploaded");
+    let (file, stamp) = opened(&directory, &id);
+    let newer = |moment| {
+        if moment == Moment::Looked {
+            replace(&yard.settings.directory, "a", "newer");
+        }
+    };
+    let settled =
+        aside.settle_step_by_step(&directory, &id, (&file, stamp), (&newer, unlink)).unwrap();
+    assert_eq!(settled, Settled::Replaced);
+    assert_eq!(fs::read(yard.path("a")).unwrap(), b"newest");
+    assert!(yard.settling_is_empty());
+}
+
+#[tokio::test]
+async fn a_newer_file_that_comes_before_the_move_survives_it() {
+    use super::settle::{Aside, Moment, Settled, unlink};
+
+    let yard = Yard::new();
+    yard.deliver("a", b"uploaded");
+    let directory = Directory::establish(&yard.settings).unwrap();
+    let id = open::Id::in_spool("a");
+    let (file, stamp) = opened(&directory, &id);
+    let newer = |moment| {
+        if moment == Moment::Looked {
+            replace(&yard.settings.directory, "a", "newer");
+        }
+    };
+    let settled = Aside::default()
+        .settle_step_by_step(&directory, &id, (&file, stamp), (&newer, unlink))
+        .unwrap();
+    assert_eq!(settled, Settled::Replaced);
+    assert_eq!(fs::read(yard.path("a")).unwrap(), b"newer");
+    assert!(yard.settling_is_empty());
+}
+
+#[tokio::test]
+async fn a_change_at_the_last_moment_brings_the_file_back() {
+    use super::settle::{Aside, Moment, Settled, unlink};
+
+    let yard = Yard::new();
+    yard.deliver("a", b"uploaded");
+    let directory = Directory::establish(&yard.settings).unwrap();
+    let id = open::Id::in_spool("a");
+    let (file, stamp) = opened(&directory, &id);
+    let touch = |moment| {
+        if moment == Moment::Compared {
+            // Needs no opening for writing, so that no lease stands in its way.
+            file.set_modified(std::time::UNIX_EPOCH).unwrap();
+        }
+    };
+    let settled = Aside::default()
+        .settle_step_by_step(&directory, &id, (&file, stamp), (&touch, unlink))
+        .unwrap();
+    assert_eq!(settled, Settled::Changed);
+    assert_eq!(fs::read(yard.path("a")).unwrap(), b"uploaded");
+    assert!(yard.settling_is_empty());
+}
