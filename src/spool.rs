@@ -28,6 +28,7 @@ mod watch;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Instant;
@@ -51,6 +52,11 @@ use crate::flow::permits::Bytes;
 use crate::shutdown::Shutdown;
 use crate::telemetry::health::Latch;
 
+/// So often is a lock that another holds asked for again. One that was just killed may leave it for
+/// a moment to a child between fork and exec.
+const LOCK_ATTEMPTS: u32 = 5;
+const LOCK_AGAIN: Duration = Duration::from_millis(100);
+
 /// One spool, opened and locked, not yet running.
 #[derive(Debug)]
 pub struct Spool {
@@ -68,16 +74,23 @@ impl Spool {
     /// Dropped midway, nothing stays locked.
     ///
     /// # Errors
-    /// `Kind::Busy` while another daemon uses the spool.
+    /// `Kind::Busy` while another daemon uses the spool, for half a second at least.
     pub async fn open(name: &str, settings: config::Spool) -> Result<Self> {
         handle_lease_signals();
         let means = Means {
             bytes: Bytes::new(settings.buffer),
             blocking: Blocking::new(settings.threads.saturating_add(4)),
         };
-        let directory = match establish(&means, &settings).await {
-            Err(error) if error.kind() == Kind::Busy => return Err(error),
-            established => established,
+        let mut attempt = 0;
+        let directory = loop {
+            match establish(&means, &settings).await {
+                Err(error) if error.kind() == Kind::Busy && attempt == LOCK_ATTEMPTS => {
+                    return Err(error);
+                }
+                Err(error) if error.kind() == Kind::Busy => attempt += 1,
+                established => break established,
+            }
+            tokio::time::sleep(LOCK_AGAIN).await;
         };
         Ok(Self { name: name.to_owned(), settings, means, directory })
     }

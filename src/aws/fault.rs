@@ -109,6 +109,9 @@ fn of_text<E: std::fmt::Debug>(error: &SdkError<E, Response>) -> Kind {
 }
 
 fn of_code(code: &str) -> Option<Kind> {
+    if let Some(code) = code.strip_prefix("KMS.") {
+        return Some(of_key_code(code));
+    }
     // SQS's JSON protocol and its older query protocol name the same errors differently.
     let code = code.rsplit(['#', '.']).next().unwrap_or(code);
     Some(match code {
@@ -150,6 +153,11 @@ fn of_code(code: &str) -> Option<Kind> {
         | "AuthorizationError"
         | "AuthorizationErrorException"
         | "KmsAccessDenied"
+        | "KmsDisabled"
+        | "KmsInvalidKeyUsage"
+        | "KmsInvalidState"
+        | "KmsNotFound"
+        | "KmsOptInRequired"
         | "OptInRequired"
         | "AccountProblem" => Kind::Denied,
         "NoSuchBucket"
@@ -172,10 +180,22 @@ fn of_code(code: &str) -> Option<Kind> {
     })
 }
 
+/// What S3 hands on from KMS: unless it passes by itself, the bucket's key cannot be used by us,
+/// whatever the object.
+fn of_key_code(code: &str) -> Kind {
+    if code.contains("Throttl") || code.contains("LimitExceeded") {
+        Kind::Throttled
+    } else if ["Internal", "Timeout", "Unavailable"].iter().any(|passing| code.contains(passing)) {
+        Kind::Transient
+    } else {
+        Kind::Denied
+    }
+}
+
 fn of_status(status: u16) -> Kind {
     match status {
         401 => Kind::Credentials,
-        403 => Kind::Denied,
+        403 | 405 => Kind::Denied,
         301 | 307 | 404 => Kind::Missing,
         408 => Kind::Transient,
         409 | 412 => Kind::Conflict,
@@ -254,9 +274,25 @@ mod tests {
     }
 
     #[test]
+    fn a_key_that_cannot_be_used_is_no_fault_of_the_object() {
+        for (code, kind) in [
+            ("KMS.DisabledException", Kind::Denied),
+            ("KMS.NotFoundException", Kind::Denied),
+            ("KMS.KMSInvalidStateException", Kind::Denied),
+            ("KMS.ThrottlingException", Kind::Throttled),
+            ("KMS.KMSInternalException", Kind::Transient),
+            ("KMS.DependencyTimeoutException", Kind::Transient),
+            ("KmsDisabled", Kind::Denied),
+        ] {
+            assert_eq!(of_code(code), Some(kind), "{code}");
+        }
+    }
+
+    #[test]
     fn an_unknown_code_is_judged_by_its_status() {
         assert_eq!(of_status(403), Kind::Denied);
         assert_eq!(of_status(400), Kind::Invalid);
+        assert_eq!(of_status(405), Kind::Denied);
         assert_eq!(of_status(503), Kind::Transient);
     }
 

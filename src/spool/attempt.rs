@@ -75,11 +75,11 @@ pub(crate) enum End {
 }
 
 impl Bench {
-    /// Makes one attempt. `proven` where the bucket has taken something in this run, so that an
-    /// object it calls invalid is to blame itself.
+    /// Makes one attempt. An object that the bucket calls invalid is to blame itself only where it
+    /// was refused, another landed, and it is refused again; and a `probe` asks after the bucket.
     ///
     /// Dropped midway, the file stays; settling, once begun, still runs to its end.
-    pub(crate) async fn attempt(&self, job: Job, probe: bool, proven: bool) -> Attempt {
+    pub(crate) async fn attempt(&self, job: Job, probe: bool) -> Attempt {
         let Job { candidate, key, mut record } = job;
         let began = Instant::now();
         let shown = key.as_ref().cloned().unwrap_or_default();
@@ -93,8 +93,8 @@ impl Bench {
                     ))),
                     Ok(key) => self.upload(Load { file: Arc::clone(&file), stamp, key }).await,
                 };
-                self.conclude(&candidate.id, (file, stamp), refused, (proven, record.failures))
-                    .await
+                let own = record.suspect && !probe;
+                self.conclude(&candidate.id, (file, stamp), refused, (own, record.failures)).await
             }
         };
         Attempt { candidate, key: shown, record, began, probe, end }
@@ -192,7 +192,7 @@ impl Bench {
         id: &Id,
         (file, stamp): (Arc<File>, Stamp),
         delivered: std::result::Result<(), Refusal>,
-        (proven, failures): (bool, u32),
+        (invalid_is_own, failures): (bool, u32),
     ) -> End {
         let own = match delivered {
             Ok(()) => {
@@ -218,7 +218,9 @@ impl Bench {
                 return End::Failed(unreadable(&self.shown(id), error));
             }
             Err(Refusal::Own(error)) => error,
-            Err(Refusal::Refused(error)) if error.kind() == Kind::Invalid && proven => error,
+            Err(Refusal::Refused(error)) if error.kind() == Kind::Invalid && invalid_is_own => {
+                error
+            }
             Err(Refusal::Refused(error)) => return End::Failed(error),
         };
         self.quarantine(id, (file, stamp), own, failures).await

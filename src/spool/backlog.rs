@@ -58,7 +58,11 @@ impl Backlog {
             return;
         }
         if let Some(waiting) = self.waiting.get_mut(&id) {
-            let changed = waiting.candidate.stamp != candidate.stamp;
+            let known = waiting.candidate.stamp;
+            // One that failed and is written in place keeps its backoff, else a log that grows
+            // would be uploaded whole at every line; a newer file under the name goes at once.
+            let newer = !known.is_of_the_same_file(&candidate.stamp);
+            let changed = known != candidate.stamp && (newer || waiting.record.failures == 0);
             let closed = candidate.hint == Hint::Closed && waiting.record.waits > 0;
             waiting.candidate = merged(Some(waiting.candidate.clone()), candidate);
             if changed {

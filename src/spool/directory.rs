@@ -45,7 +45,8 @@ impl Directory {
         let spool = fs::open(&path, DIRECTORY, Mode::empty())
             .map_err(|error| unusable("opening", &path, error))?;
         let own_path = config::own_directory(&path);
-        let own = make(&spool, &own_path).map_err(|error| unusable("making", &own_path, error))?;
+        let own = make(&spool, &own_path)
+            .map_err(|error| unmade((&own_path, &path), own_path.exists(), error))?;
         let lock = lock(&own, &path)?;
         let settling_path = own_path.join(SETTLING);
         let settling = make(&own, &settling_path)
@@ -138,8 +139,17 @@ pub(crate) fn holder(directory: &Path) -> Option<u32> {
 
 /// The error of a step on a path, with what a person can do.
 pub(crate) fn unusable(doing: &str, path: &Path, error: impl Into<io::Error>) -> Error {
-    let error = error.into();
-    let shown = path.display();
+    told(doing, (path, path), error.into())
+}
+
+/// As [`unusable`], of a directory that could not be made: where it is not there, its parent is the
+/// one that is not allowed.
+fn unmade((path, parent): (&Path, &Path), is_there: bool, error: io::Error) -> Error {
+    told("making", (path, if is_there { path } else { parent }), error)
+}
+
+fn told(doing: &str, (path, at_fault): (&Path, &Path), error: io::Error) -> Error {
+    let shown = at_fault.display();
     #[expect(clippy::wildcard_enum_match_arm, reason = "the kinds of io::Error keep growing")]
     let hint = match error.kind() {
         io::ErrorKind::NotFound => format!("make it: mkdir -p {shown}"),
@@ -152,7 +162,7 @@ pub(crate) fn unusable(doing: &str, path: &Path, error: impl Into<io::Error>) ->
         io::ErrorKind::StorageFull => "make room".to_owned(),
         _ => "see `longshore check`".to_owned(),
     };
-    Error::new(Kind::File, format!("{doing} {shown}")).because(error).hint(hint)
+    Error::new(Kind::File, format!("{doing} {}", path.display())).because(error).hint(hint)
 }
 
 fn make(parent: &impl AsFd, path: &Path) -> io::Result<OwnedFd> {
@@ -234,3 +244,19 @@ const NETWORK: &[(i128, &str)] = &[
     (0x4750_4653, "GPFS"),
     (0x786F_4256, "vboxsf"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_to_be_allowed_is_there() {
+        let (own, spool) = (Path::new("/spool/.longshore"), Path::new("/spool"));
+        for (is_there, named) in [(false, "chmod /spool,"), (true, "chmod /spool/.longshore,")] {
+            let error = unmade((own, spool), is_there, Errno::ACCESS.into());
+            let text = format!("{error:?} {error}");
+            assert!(text.contains("making /spool/.longshore"), "{text}");
+            assert!(text.contains(named), "{text}");
+        }
+    }
+}

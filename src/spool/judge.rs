@@ -30,9 +30,12 @@ impl Serving {
         }
         match end {
             End::Landed(stamp, settled) => {
-                self.voice.landed(&id.name, &key, (stamp.size, began.elapsed()));
-                metrics::uploaded(&self.voice.spool, stamp.size, began.elapsed());
                 self.bucket_works();
+                // What changed meanwhile is told of as that, and is not in S3 as it is now.
+                if !is_to_go_again(&id, &settled) {
+                    self.voice.landed(&id.name, &key, (stamp.size, began.elapsed()));
+                    metrics::uploaded(&self.voice.spool, stamp.size, began.elapsed());
+                }
                 match settled {
                     Ok(settled) => self.settled(Candidate { stamp, ..candidate }, record, settled),
                     Err(error) => self.failed(candidate, record, &error),
@@ -68,6 +71,8 @@ impl Serving {
         match settled {
             Settled::Done => self.backlog.finish(&id),
             Settled::Changed => self.changed(candidate, record),
+            // Nothing in the spool leads to what lies here.
+            Settled::Replaced if id.place != Place::Spool => self.changed(candidate, record),
             Settled::Replaced => {
                 self.backlog.finish(&id);
                 self.names.push((id.name, Hint::Closed));
@@ -85,17 +90,26 @@ impl Serving {
         let what = format!("{:?} changed while it was uploaded", candidate.id.name.display());
         let error = Error::new(Kind::File, what)
             .hint("write it elsewhere and rename it into the spool, as `longshore put` does");
-        self.failed(candidate, record, &error);
+        let record = self.failure_of(record, &error);
+        self.voice.changed(&candidate.id.name, &error, record.failures);
+        self.again(candidate, record);
     }
 
     /// A fault of this file, as far as is known: it comes again by its own backoff.
-    fn failed(&mut self, candidate: Candidate, mut record: Record, error: &Error) {
-        record.failures = record.failures.saturating_add(1);
-        record.unchanged = None;
+    fn failed(&mut self, candidate: Candidate, record: Record, error: &Error) {
+        let record = self.failure_of(record, error);
         self.voice.failed(&candidate.id.name, error, (record.failures, false));
+        self.again(candidate, record);
+    }
+
+    fn failure_of(&mut self, mut record: Record, error: &Error) -> Record {
+        record.failures = record.failures.saturating_add(1);
+        // A writer's close ends a wait for it, and is not to end the backoff that begins now.
+        record.waits = 0;
+        record.unchanged = None;
         self.last_error = Some(copy(error));
         metrics::upload_failed(&self.voice.spool, error.kind());
-        self.again(candidate, record);
+        record
     }
 
     fn again(&mut self, candidate: Candidate, record: Record) {
@@ -122,7 +136,7 @@ impl Serving {
                 self.gate.slow_down(now, began, fastrand::f64());
             }
             if probe {
-                let _still = self.gate.refuse(now, None, true);
+                self.gate.probe_failed(now);
             }
             return self.failed(candidate, record, &error);
         }
@@ -228,6 +242,14 @@ impl Serving {
             debug_assert_ne!(id.place, Place::Spool);
             self.backlog.offer(Candidate { id, stamp, hint: Hint::Closed });
         }
+    }
+}
+
+fn is_to_go_again(id: &Id, settled: &Result<Settled, Error>) -> bool {
+    match settled {
+        Ok(Settled::Changed) => true,
+        Ok(Settled::Replaced) => id.place != Place::Spool,
+        Ok(Settled::Done | Settled::Overtaken(_)) | Err(_) => false,
     }
 }
 

@@ -75,6 +75,11 @@ impl Stamp {
         }
     }
 
+    /// Whether both are of one file, whatever its contents were.
+    pub(crate) fn is_of_the_same_file(&self, other: &Self) -> bool {
+        (self.device, self.inode) == (other.device, other.inode)
+    }
+
     /// What an open file is now.
     pub(crate) fn now(file: &impl AsFd) -> io::Result<Self> {
         Ok(Self::of(&fs::fstat(file)?))

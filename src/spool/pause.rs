@@ -119,6 +119,14 @@ impl Gate {
         Refused::Paused
     }
 
+    /// A probe failed by a fault in passing or of its file. By then an older upload may have landed
+    /// and ended the pause; this begins no new one.
+    pub(crate) fn probe_failed(&mut self, now: Instant) {
+        if self.paused.is_some() {
+            let _still = self.refuse(now, None, true);
+        }
+    }
+
     /// A probe ended without a word on the destination.
     pub(crate) fn probe_said_nothing(&mut self, now: Instant) {
         if let Some(paused) = &mut self.paused {
@@ -173,6 +181,21 @@ mod tests {
         assert_eq!(gate.admits(later), Admission::Probe);
         assert_eq!(gate.landed(), Some(BTreeSet::from([a, b])));
         assert_eq!(gate.admits(later), Admission::Any);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_probe_that_fails_after_the_pause_pauses_nothing() {
+        let mut gate = Gate::default();
+        let start = Instant::now();
+        gate.refuse(start, Some(&Id::in_spool("a")), false);
+        gate.probing();
+        gate.probe_failed(start);
+        assert_eq!(gate.admits(start), Admission::Nothing(Some(start + PROBE_EVERY)));
+        assert_eq!(gate.probes(), 1);
+        gate.probing();
+        gate.landed();
+        gate.probe_failed(start);
+        assert_eq!(gate.admits(start), Admission::Any);
     }
 
     #[tokio::test(start_paused = true)]

@@ -59,6 +59,20 @@ impl Voice {
         }
     }
 
+    /// A file changed while it was uploaded, so that what S3 has counts for nothing.
+    pub(crate) fn changed(&self, file: &OsStr, error: &Error, attempt: u32) {
+        if self.texts == Texts::Zc {
+            return self.failed(file, error, (attempt, false));
+        }
+        tracing::warn!(
+            spool = self.spool,
+            file = %file.display(),
+            attempt,
+            fix = "write it elsewhere and rename it into the spool, as `longshore put` does",
+            "file changed while it was uploaded, uploading again"
+        );
+    }
+
     pub(crate) fn paused(&self, error: &Error) {
         let (spool, bucket) = (&self.spool, &self.bucket);
         match self.texts {

@@ -170,12 +170,10 @@ impl Serving {
 
     fn attempt(&mut self, job: Job, probe: bool) {
         let bench = Arc::clone(&self.bench);
-        let proven = self.gate.proven;
         self.attempts += 1;
         let name = format!("spool/{}/{}", bench.name, job.candidate.id.name.display());
-        self.tasks.spawn(name, async move {
-            Report::Attempt(Box::new(bench.attempt(job, probe, proven).await))
-        });
+        self.tasks
+            .spawn(name, async move { Report::Attempt(Box::new(bench.attempt(job, probe).await)) });
     }
 
     /// Where there is no file to show it by, the bucket itself is asked; nothing is written.

@@ -14,6 +14,20 @@ async fn a_second_daemon_is_refused() {
     Spool::open("reports", yard.settings.clone()).await.unwrap();
 }
 
+/// As a child that had not yet begun its own program when the daemon was killed.
+#[tokio::test]
+async fn a_lock_that_is_let_go_soon_refuses_nobody() {
+    let yard = Yard::new();
+    let first = Spool::open("reports", yard.settings.clone()).await.unwrap();
+    let second = Spool::open("reports", yard.settings.clone());
+    let let_go = async {
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        drop(first);
+    };
+    let (second, ()) = tokio::join!(second, let_go);
+    second.unwrap();
+}
+
 #[tokio::test]
 async fn a_missing_directory_is_waited_for() {
     let yard = Yard::new();

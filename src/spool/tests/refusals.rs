@@ -107,6 +107,47 @@ async fn an_invalid_request_is_the_objects_fault_only_where_others_land() {
     assert_eq!(yard.s3.keys(), ["f0", "f1", "f2", "f4"]);
 }
 
+/// A bucket that took one file and then calls everything invalid pauses; no file is to blame.
+#[tokio::test]
+async fn a_bucket_that_comes_to_refuse_everything_fills_no_quarantine() {
+    for code in ["KMS.DisabledException", "InvalidRequest"] {
+        let yard = Yard::new();
+        let running = yard.start().await;
+        yard.deliver("first", b"x");
+        yard.is_empty().await;
+        yard.s3.script(move |asked| (asked.what == "PUT").then_some(Answer(400, code)));
+        for n in 0..20 {
+            yard.deliver(&format!("f{n}"), b"x");
+        }
+        let puts = || yard.s3.asked("PUT").len() - 1;
+        until("a timed probe was sent", || puts() >= yard.settings.threads + 2).await;
+        assert!(puts() <= yard.settings.threads + 3, "{code}: {}", puts());
+        assert!(yard.quarantined().is_empty(), "{code}");
+        assert_eq!(yard.names().len(), 20, "{code}");
+        yard.s3.obey();
+        yard.is_empty().await;
+        running.stop().await;
+        assert!(yard.quarantined().is_empty(), "{code}");
+        assert_eq!(yard.s3.keys().len(), 21, "{code}");
+    }
+}
+
+/// Of a daemon that runs on: the one bad file goes, the good ones land.
+#[tokio::test]
+async fn one_invalid_object_among_good_ones_goes_to_quarantine() {
+    let yard = Yard::new();
+    let running = yard.start().await;
+    yard.s3.script(|asked| (asked.key == "bad").then_some(Answer(400, "InvalidRequest")));
+    yard.deliver("bad", b"x");
+    for n in 0..10 {
+        yard.deliver(&format!("f{n}"), b"x");
+    }
+    yard.is_empty().await;
+    running.stop().await;
+    assert_eq!(yard.quarantined(), ["bad", "bad.reason.json"]);
+    assert_eq!(yard.s3.keys().len(), 10);
+}
+
 #[tokio::test]
 async fn an_answer_with_another_checksum_is_no_proof() {
     let yard = Yard::new();

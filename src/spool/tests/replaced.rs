@@ -255,3 +255,56 @@ async fn a_change_at_the_last_moment_brings_the_file_back() {
     assert_eq!(fs::read(yard.path("a")).unwrap(), b"uploaded");
     assert!(yard.settling_is_empty());
 }
+
+/// A file that is appended to waits out its backoff; a newer one under its name goes at once.
+#[tokio::test(start_paused = true)]
+async fn only_another_file_ends_the_backoff_of_one_that_changed() {
+    use super::backlog::Backlog;
+    use super::candidate::{Candidate, Hint};
+
+    let yard = Yard::new();
+    let directory = Directory::establish(&yard.settings).unwrap();
+    let id = open::Id::in_spool("a");
+    let mut backlog = Backlog::default();
+    let seen =
+        || Candidate { id: id.clone(), stamp: opened(&directory, &id).1, hint: Hint::Closed };
+    yard.deliver("a", b"one");
+    backlog.offer(seen());
+    let now = Instant::now();
+    let mut job = backlog.next(now).unwrap();
+    job.record.failures = 3;
+    fs::write(yard.path("a"), "one two").unwrap();
+    backlog.offer(seen());
+    let due = now + Duration::from_secs(9);
+    backlog.retry(job.candidate, job.record, due);
+    fs::write(yard.path("a"), "one two three").unwrap();
+    backlog.offer(seen());
+    assert!(backlog.next(now).is_none());
+    assert_eq!(backlog.next_due(), Some(due));
+    let job = backlog.next(due).unwrap();
+    assert_eq!((job.record.failures, job.candidate.stamp.size), (3, 13));
+
+    backlog.retry(job.candidate, job.record, due + Duration::from_secs(9));
+    replace(&yard.settings.directory, "a", "newer");
+    backlog.offer(seen());
+    let job = backlog.next(due).unwrap();
+    assert_eq!((job.record.failures, job.candidate.stamp.size), (0, 5));
+}
+
+/// Nothing in the spool leads to a file that lies in settling: it is not forgotten until a restart.
+#[tokio::test]
+async fn a_file_that_is_replaced_inside_settling_goes_again() {
+    let yard = Yard::new();
+    drop(Spool::open("reports", yard.settings.clone()).await.unwrap());
+    let place = config::own_directory(&yard.settings.directory).join("settling/7");
+    fs::create_dir(&place).unwrap();
+    fs::write(place.join("a"), "older").unwrap();
+    let draft = yard.root.path().join("newer");
+    during_the_first_put(&yard, move || {
+        fs::write(&draft, "newer").unwrap();
+        rustix::fs::rename(&draft, place.join("a")).unwrap();
+    });
+    yard.once().await.unwrap();
+    assert_eq!(yard.s3.object("a"), Some(b"newer".to_vec()));
+    assert!(yard.settling_is_empty());
+}

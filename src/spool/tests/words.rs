@@ -104,3 +104,27 @@ async fn a_pause_is_one_line_however_many_files_wait() {
     assert_eq!(written.with("spool resumed").len(), 1);
     assert_eq!(written.with("file landed").len(), 50);
 }
+
+/// One line for each attempt: what changed meanwhile did not land.
+#[tokio::test]
+async fn a_file_that_changes_meanwhile_is_told_of_once() {
+    let (yard, written) = (Yard::new(), Written::default());
+    let _listening = written.listen();
+    yard.deliver("a", b"one");
+    let path = yard.path("a");
+    let mut puts = 0;
+    yard.s3.script(move |asked| {
+        puts += usize::from(asked.what == "PUT");
+        if asked.what == "PUT" && puts == 1 {
+            fs::write(&path, "one two").unwrap();
+        }
+        None
+    });
+    yard.once().await.unwrap();
+    assert_eq!(yard.s3.landed().len(), 2);
+    let changed = written.with("file changed while it was uploaded, uploading again");
+    assert_eq!(changed.len(), 1);
+    assert!(changed[0].trim_start().starts_with("WARN"), "{}", changed[0]);
+    assert_eq!(written.with("upload failed").len(), 0);
+    assert_eq!(written.with("file landed").len(), 1);
+}
