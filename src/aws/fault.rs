@@ -109,12 +109,13 @@ fn of_text<E: std::fmt::Debug>(error: &SdkError<E, Response>) -> Kind {
 }
 
 fn of_code(code: &str) -> Option<Kind> {
-    if let Some(code) = code.strip_prefix("KMS.") {
-        return Some(of_key_code(code));
-    }
     // SQS's JSON protocol and its older query protocol name the same errors differently.
-    let code = code.rsplit(['#', '.']).next().unwrap_or(code);
-    Some(match code {
+    let short = code.rsplit(['#', '.']).next().unwrap_or(code);
+    // S3 writes `KMS.DisabledException`, SQS `KmsDisabled`.
+    if [code, short].iter().any(|code| code.starts_with("KMS") || code.starts_with("Kms")) {
+        return Some(of_key_code(short));
+    }
+    Some(match short {
         "Throttling"
         | "ThrottlingException"
         | "ThrottledException"
@@ -124,8 +125,6 @@ fn of_code(code: &str) -> Option<Kind> {
         | "RequestLimitExceeded"
         | "ProvisionedThroughputExceededException"
         | "SlowDown"
-        | "KmsThrottled"
-        | "KMSThrottling"
         | "OverLimit"
         | "BandwidthLimitExceeded" => Kind::Throttled,
         "InternalError"
@@ -152,12 +151,6 @@ fn of_code(code: &str) -> Option<Kind> {
         | "AllAccessDisabled"
         | "AuthorizationError"
         | "AuthorizationErrorException"
-        | "KmsAccessDenied"
-        | "KmsDisabled"
-        | "KmsInvalidKeyUsage"
-        | "KmsInvalidState"
-        | "KmsNotFound"
-        | "KmsOptInRequired"
         | "OptInRequired"
         | "AccountProblem" => Kind::Denied,
         "NoSuchBucket"
@@ -180,8 +173,8 @@ fn of_code(code: &str) -> Option<Kind> {
     })
 }
 
-/// What S3 hands on from KMS: unless it passes by itself, the bucket's key cannot be used by us,
-/// whatever the object.
+/// What S3 and SQS hand on from KMS: unless it passes by itself, the key cannot be used by us,
+/// whatever the object or message.
 fn of_key_code(code: &str) -> Kind {
     if code.contains("Throttl") || code.contains("LimitExceeded") {
         Kind::Throttled
@@ -283,6 +276,8 @@ mod tests {
             ("KMS.KMSInternalException", Kind::Transient),
             ("KMS.DependencyTimeoutException", Kind::Transient),
             ("KmsDisabled", Kind::Denied),
+            ("com.amazonaws.sqs#KmsAccessDenied", Kind::Denied),
+            ("KmsThrottled", Kind::Throttled),
         ] {
             assert_eq!(of_code(code), Some(kind), "{code}");
         }

@@ -107,29 +107,36 @@ async fn an_invalid_request_is_the_objects_fault_only_where_others_land() {
     assert_eq!(yard.s3.keys(), ["f0", "f1", "f2", "f4"]);
 }
 
-/// A bucket that took one file and then calls everything invalid pauses; no file is to blame.
 #[tokio::test]
-async fn a_bucket_that_comes_to_refuse_everything_fills_no_quarantine() {
-    for code in ["KMS.DisabledException", "InvalidRequest"] {
-        let yard = Yard::new();
-        let running = yard.start().await;
-        yard.deliver("first", b"x");
-        yard.is_empty().await;
-        yard.s3.script(move |asked| (asked.what == "PUT").then_some(Answer(400, code)));
-        for n in 0..20 {
-            yard.deliver(&format!("f{n}"), b"x");
-        }
-        let puts = || yard.s3.asked("PUT").len() - 1;
-        until("a timed probe was sent", || puts() >= yard.settings.threads + 2).await;
-        assert!(puts() <= yard.settings.threads + 3, "{code}: {}", puts());
-        assert!(yard.quarantined().is_empty(), "{code}");
-        assert_eq!(yard.names().len(), 20, "{code}");
-        yard.s3.obey();
-        yard.is_empty().await;
-        running.stop().await;
-        assert!(yard.quarantined().is_empty(), "{code}");
-        assert_eq!(yard.s3.keys().len(), 21, "{code}");
+async fn a_bucket_whose_key_is_disabled_fills_no_quarantine() {
+    refuses_everything_after_the_first("KMS.DisabledException").await;
+}
+
+#[tokio::test]
+async fn a_bucket_that_comes_to_call_everything_invalid_fills_no_quarantine() {
+    refuses_everything_after_the_first("InvalidRequest").await;
+}
+
+/// It pauses, no file is to blame, and all land afterwards.
+async fn refuses_everything_after_the_first(code: &'static str) {
+    let yard = Yard::new();
+    let running = yard.start().await;
+    yard.deliver("first", b"x");
+    yard.is_empty().await;
+    yard.s3.script(move |asked| (asked.what == "PUT").then_some(Answer(400, code)));
+    for n in 0..20 {
+        yard.deliver(&format!("f{n}"), b"x");
     }
+    let puts = || yard.s3.asked("PUT").len() - 1;
+    until("a timed probe was sent", || puts() >= yard.settings.threads + 2).await;
+    assert!(puts() <= yard.settings.threads + 3, "{}", puts());
+    assert!(yard.quarantined().is_empty());
+    assert_eq!(yard.names().len(), 20);
+    yard.s3.obey();
+    yard.is_empty().await;
+    running.stop().await;
+    assert!(yard.quarantined().is_empty());
+    assert_eq!(yard.s3.keys().len(), 21);
 }
 
 /// Of a daemon that runs on: the one bad file goes, the good ones land.
