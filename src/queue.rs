@@ -67,7 +67,7 @@ pub struct Queue {
 /// What a task brought back.
 #[derive(Debug)]
 enum Event {
-    Found(Result<Box<Source>>),
+    Found(Result<Arc<Source>>),
     /// Looking for the queue was given up, since the daemon stops.
     NotFound,
     Polled {
@@ -135,7 +135,8 @@ struct Stages {
     ready: Option<Latch>,
     /// Stop once a poll comes back empty and nothing is held.
     once: bool,
-    source: Option<Source>,
+    /// Shared: it is looked at after every event.
+    source: Option<Arc<Source>>,
     search: Search,
     tasks: Tasks<Event>,
     polls: Polls,

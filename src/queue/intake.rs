@@ -1,5 +1,6 @@
 //! Finding the queue, polling it, and taking in what a poll brought.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -78,13 +79,13 @@ impl Stages {
         // It takes no message, so nothing is lost with its answer.
         self.tasks.spawn("find", async move {
             tokio::select! {
-                found = find => Event::Found(found.map(Box::new)),
+                found = find => Event::Found(found.map(Arc::new)),
                 () = shutdown.draining() => Event::NotFound,
             }
         });
     }
 
-    pub(super) fn found(&mut self, result: Result<Box<Source>>) {
+    pub(super) fn found(&mut self, result: Result<Arc<Source>>) {
         match result {
             Ok(source) => {
                 self.leases.set_length(source.lease);
@@ -99,7 +100,7 @@ impl Stages {
                     "listening to queue"
                 );
                 self.receive_trouble.is_over();
-                self.source = Some(*source);
+                self.source = Some(source);
                 self.search = Search::Over;
                 self.ready = None;
             }

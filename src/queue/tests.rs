@@ -20,7 +20,7 @@ async fn stages() -> Stages {
     let queue = Queue::new("orders", settings, routes, aws);
     let ready = Readiness::new().wait_for("queue/orders");
     let mut stages = Stages::new(queue, Shutdown::new(), ready, false);
-    stages.found(Ok(Box::new(Source {
+    stages.found(Ok(Arc::new(Source {
         connection,
         url: crate::toolkit::sqs::QueueUrl::at("http://127.0.0.1:1/000000000000", "orders"),
         lease: Duration::from_secs(30),
