@@ -30,6 +30,8 @@ pub struct Connection {
     pub s3: aws_sdk_s3::Client,
     /// Amazon SNS.
     pub sns: aws_sdk_sns::Client,
+    /// Amazon DynamoDB.
+    pub dynamodb: aws_sdk_dynamodb::Client,
     /// AWS STS.
     pub sts: aws_sdk_sts::Client,
 }
@@ -98,6 +100,7 @@ impl Connection {
             sqs: aws_sdk_sqs::Client::new(&sdk),
             s3: aws_sdk_s3::Client::from_conf(s3),
             sns: aws_sdk_sns::Client::new(&sdk),
+            dynamodb: aws_sdk_dynamodb::Client::new(&sdk),
             sts: aws_sdk_sts::Client::new(&sdk),
             sdk,
         }

@@ -97,7 +97,7 @@ mod samples {
         Message {
             id: "5fea7756-0ea4-451a-a703-a558b933e274".to_owned(),
             queue: "orders".to_owned(),
-            body: body.to_owned(),
+            body: body.into(),
             attributes: attributes.map(|(name, value)| (name.to_owned(), value)).into(),
             labels: BTreeMap::new(),
             system_attributes: BTreeMap::from(

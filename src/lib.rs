@@ -107,6 +107,7 @@ pub mod drop; //        a file dropped whole and synced
 // toolkit
 pub mod toolkit; //     the friendly AWS API
 // messages
+pub mod lock; //        locks on messages and the ids of finished ones
 pub mod handler; //     anything that judges a message; runs it, bounded
 // pipelines, blind to each other
 pub mod queue; //       poll, lease, admit, dispatch, settle

@@ -2,11 +2,17 @@
 //!
 //! The receipt handle is not part of it: leases and deletes are the queue's business.
 
+mod body;
+mod outgoing;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
+
+pub use body::Body;
+pub use outgoing::Outgoing;
 
 /// The value of one message attribute, in SQS's three types and their custom labels.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +34,19 @@ impl Attribute {
         }
     }
 
+    /// How many bytes its value has.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::String(text) | Self::Number(text) => text.len(),
+            Self::Binary(bytes) => bytes.len(),
+        }
+    }
+
+    /// True for a value of no bytes, which AWS takes nowhere.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// SQS's name of the type, without custom label.
     pub const fn data_type(&self) -> &'static str {
         match self {
@@ -47,8 +66,8 @@ pub struct Message {
     pub id: String,
     /// The name of the queue it came from (the last part of the queue's URL).
     pub queue: String,
-    /// The body as it came.
-    pub body: String,
+    /// The body as it came, or what was unpacked from it.
+    pub body: Body,
     /// The message attributes that were asked for (all, by default), by name.
     pub attributes: BTreeMap<String, Attribute>,
     /// The whole types of those attributes that have a custom label, such as `Number.int`, by name.

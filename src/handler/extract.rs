@@ -53,7 +53,7 @@ pub struct Json<T>(pub T);
 
 impl<S, T: DeserializeOwned> FromMessage<S> for Json<T> {
     fn from_message(delivery: &Delivery, _state: &S) -> Result<Self, Rejection> {
-        serde_json::from_str(&delivery.message.body)
+        serde_json::from_slice(delivery.message.body.as_bytes().unwrap_or_default())
             .map(Json)
             .map_err(|error| Rejection::new(not_that_json(&error)))
     }
@@ -83,13 +83,14 @@ pub struct Body(pub String);
 
 impl<S> FromMessage<S> for Body {
     fn from_message(delivery: &Delivery, _state: &S) -> Result<Self, Rejection> {
-        Ok(Self(delivery.message.body.clone()))
+        let text = delivery.message.body.as_text();
+        text.map(|text| Self(text.to_owned())).ok_or_else(|| Rejection::new("the body is not text"))
     }
 }
 
 impl<S> FromMessage<S> for Bytes {
     fn from_message(delivery: &Delivery, _state: &S) -> Result<Self, Rejection> {
-        Ok(Self::copy_from_slice(delivery.message.body.as_bytes()))
+        Ok(Self::copy_from_slice(delivery.message.body.as_bytes().unwrap_or_default()))
     }
 }
 

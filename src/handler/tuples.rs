@@ -122,7 +122,7 @@ mod tests {
         let message = Message {
             id: "m-1".to_owned(),
             queue: "orders".to_owned(),
-            body: body.to_owned(),
+            body: body.into(),
             attributes: BTreeMap::from([("tint".to_owned(), Attribute::String("red".to_owned()))]),
             labels: BTreeMap::new(),
             system_attributes: BTreeMap::from([(

@@ -112,7 +112,7 @@ async fn post(endpoint: Arc<Endpoint>, delivery: Delivery) -> Verdict {
         .client
         .post(endpoint.url.clone())
         .headers(headers::of(message, &endpoint.url, &endpoint.content_type))
-        .body(message.body.clone());
+        .body(message.body.as_bytes().unwrap_or_default().to_vec());
     tokio::select! {
         biased;
         verdict = answer(&endpoint, request) => verdict,

@@ -35,7 +35,11 @@ async fn print(sink: Sink, delivery: Delivery) -> Verdict {
 }
 
 fn write_line(sink: &Sink, message: &Message) -> io::Result<()> {
-    let line = format!("{}  {}\n", one_line(&message.id), one_line(&message.body));
+    let line = format!(
+        "{}  {}\n",
+        one_line(&message.id),
+        one_line(&String::from_utf8_lossy(message.body.as_bytes().unwrap_or_default()))
+    );
     let mut sink = sink.lock().unwrap_or_else(PoisonError::into_inner);
     sink.write_all(line.as_bytes())?;
     sink.flush()

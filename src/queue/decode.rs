@@ -45,7 +45,15 @@ pub(super) fn received(
         .or_else(|| event_in_envelope(&body, event_key));
     let queue = queue.to_owned();
     Some(Received {
-        message: Message { id, queue, body, attributes, labels, system_attributes, event },
+        message: Message {
+            id,
+            queue,
+            body: body.into(),
+            attributes,
+            labels,
+            system_attributes,
+            event,
+        },
         handle,
     })
 }

@@ -15,8 +15,8 @@ use tokio::sync::OnceCell;
 use crate::backoff::Backoff;
 use crate::drop::{self, Existing};
 use crate::error::{Error, Kind, Result};
-use crate::message::{Attribute, Message};
-use crate::toolkit::sqs::{MOST_BYTES, Outgoing, QueueUrl, Sender, resolve};
+use crate::message::{Attribute, Message, Outgoing};
+use crate::toolkit::sqs::{MOST_BYTES, QueueUrl, Sender, resolve};
 use crate::units;
 
 /// The attribute that tells why a message was rejected.
@@ -93,12 +93,13 @@ async fn forward(
 /// The message as it came, with the reason in one more attribute where there is room.
 fn outgoing(message: &Message, reason: &str, target: &QueueUrl) -> Outgoing {
     let mut outgoing = Outgoing {
-        body: message.body.clone(),
+        body: message.body.as_text().unwrap_or_default().to_owned(),
         attributes: message.attributes.clone(),
         labels: message.labels.clone(),
         group: message.group().map(str::to_owned),
         deduplication_id: None,
         trace_header: message.system_attributes.get("AWSTraceHeader").cloned(),
+        ..Outgoing::default()
     };
     if target.is_fifo() {
         // A copy sent twice within five minutes is one copy.
@@ -167,7 +168,7 @@ fn bundle(message: &Message, reason: &str) -> String {
         "receive_count": message.receive_count(),
         "attributes": attributes,
         "system_attributes": message.system_attributes,
-        "body": message.body,
+        "body": message.body.as_text(),
     })
     .to_string()
 }

@@ -40,7 +40,7 @@ impl Stages {
                 message: Message {
                     id: (*id).to_owned(),
                     queue: "orders".to_owned(),
-                    body: String::new(),
+                    body: "".into(),
                     attributes: std::collections::BTreeMap::new(),
                     labels: std::collections::BTreeMap::new(),
                     system_attributes: std::collections::BTreeMap::new(),

@@ -3,7 +3,8 @@
 use longshore::aws::Aws;
 use longshore::config::{self, Config};
 use longshore::error::{Error, Kind, Result};
-use longshore::toolkit::sqs::{Outgoing, SendReport, Sender, resolve};
+use longshore::message::Outgoing;
+use longshore::toolkit::sqs::{SendReport, Sender, resolve};
 use longshore::units;
 use serde_json::json;
 use tokio::io::BufReader;

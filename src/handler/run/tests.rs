@@ -16,7 +16,7 @@ fn delivery() -> (Delivery, LeaseKeeper) {
     let message = Message {
         id: "m-1".to_owned(),
         queue: "orders".to_owned(),
-        body: String::new(),
+        body: "".into(),
         attributes: BTreeMap::new(),
         labels: BTreeMap::new(),
         system_attributes: BTreeMap::new(),

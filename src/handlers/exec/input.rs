@@ -138,7 +138,7 @@ struct Metadata<'a> {
     deduplication_id: Option<&'a str>,
     sequence_number: Option<&'a str>,
     sender_id: Option<&'a str>,
-    body_bytes: usize,
+    body_bytes: u64,
     attributes: BTreeMap<&'a str, Typed<'a>>,
     system_attributes: &'a BTreeMap<String, String>,
 }

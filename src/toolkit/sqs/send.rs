@@ -1,8 +1,6 @@
 //! Sending: batches by count and by bytes, taken lazily from any source; every failed entry is
 //! sent again or reported.
 
-use std::collections::BTreeMap;
-
 use aws_sdk_sqs::primitives::Blob;
 use aws_sdk_sqs::types::{
     MessageAttributeValue, MessageSystemAttributeNameForSends, MessageSystemAttributeValue,
@@ -14,7 +12,7 @@ use crate::aws::batch::{self, MOST_ENTRIES};
 use crate::aws::fault::fault;
 use crate::backoff::Backoff;
 use crate::error::{Error, Kind, Result};
-use crate::message::Attribute;
+use crate::message::{Attribute, Outgoing};
 
 /// The most bytes of a message, and of a batch, attributes included (1 MiB since 2025; a queue may
 /// allow less and then refuses itself).
@@ -22,23 +20,6 @@ pub const MOST_BYTES: usize = 1 << 20;
 
 /// How often a failed entry that is not our fault is sent in all.
 const TRIES: u32 = 5;
-
-/// A message to be sent.
-#[derive(Clone, PartialEq, Eq, Default)]
-pub struct Outgoing {
-    /// The body; SQS refuses an empty one.
-    pub body: String,
-    /// The message attributes, at most ten.
-    pub attributes: BTreeMap<String, Attribute>,
-    /// The whole types of attributes with a custom label, such as `Number.int`, by name.
-    pub labels: BTreeMap<String, String>,
-    /// The FIFO group, or the tenant of a fair queue.
-    pub group: Option<String>,
-    /// FIFO queues drop a second message with this id for five minutes.
-    pub deduplication_id: Option<String>,
-    /// The X-Ray trace that the message belongs to.
-    pub trace_header: Option<String>,
-}
 
 /// What came of sending many.
 #[derive(Debug, Default)]
@@ -60,76 +41,45 @@ pub struct Sender {
     report: SendReport,
 }
 
-impl Outgoing {
-    /// A message that is nothing but its body.
-    pub fn text(body: impl Into<String>) -> Self {
-        Self { body: body.into(), ..Self::default() }
+/// Why SQS would refuse it, known before it is asked.
+fn unfit(message: &Outgoing) -> Option<String> {
+    if message.body.is_empty() {
+        return Some("SQS takes no empty message".to_owned());
     }
-
-    /// Its size as SQS counts it: the body, and of each attribute name, type and value.
-    pub fn size(&self) -> usize {
-        let attributes: usize = self
-            .attributes
-            .iter()
-            .map(|(name, value)| {
-                let length = match value {
-                    Attribute::String(text) | Attribute::Number(text) => text.len(),
-                    Attribute::Binary(bytes) => bytes.len(),
-                };
-                name.len() + self.data_type(name, value).len() + length
-            })
-            .sum();
-        self.body.len() + attributes
+    if message.size() > MOST_BYTES {
+        return Some(format!("it has {} bytes, SQS takes at most {MOST_BYTES}", message.size()));
     }
-
-    fn data_type<'a>(&'a self, name: &str, value: &'a Attribute) -> &'a str {
-        self.labels.get(name).map_or(value.data_type(), String::as_str)
+    if message.attributes.len() > 10 {
+        return Some(format!("it has {} attributes, SQS takes 10", message.attributes.len()));
     }
-
-    /// Why SQS would refuse it, known before it is asked.
-    fn fault(&self) -> Option<String> {
-        if self.body.is_empty() {
-            return Some("SQS takes no empty message".to_owned());
-        }
-        if self.size() > MOST_BYTES {
-            return Some(format!("it has {} bytes, SQS takes at most {MOST_BYTES}", self.size()));
-        }
-        if self.attributes.len() > 10 {
-            return Some(format!("it has {} attributes, SQS takes 10", self.attributes.len()));
-        }
-        self.body.chars().find(|&c| !is_allowed(c)).map(|c| {
-            format!("it holds the character U+{:04X}, which SQS does not take", u32::from(c))
-        })
-    }
-
-    fn entry(&self, position: usize) -> Result<SendMessageBatchRequestEntry> {
-        let mut entry = SendMessageBatchRequestEntry::builder()
-            .id(batch::entry_id(position))
-            .message_body(&self.body)
-            .set_message_group_id(self.group.clone())
-            .set_message_deduplication_id(self.deduplication_id.clone());
-        for (name, value) in &self.attributes {
-            entry = entry.message_attributes(name, as_sdk(self.data_type(name, value), value)?);
-        }
-        if let Some(trace) = &self.trace_header {
-            let value = MessageSystemAttributeValue::builder()
-                .data_type("String")
-                .string_value(trace)
-                .build()
-                .map_err(unbuilt)?;
-            entry = entry.message_system_attributes(
-                MessageSystemAttributeNameForSends::AwsTraceHeader,
-                value,
-            );
-        }
-        entry.build().map_err(unbuilt)
-    }
+    message
+        .body
+        .chars()
+        .find(|&c| !is_allowed(c))
+        .map(|c| format!("it holds the character U+{:04X}, which SQS does not take", u32::from(c)))
 }
 
-impl std::fmt::Debug for Outgoing {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Outgoing").field("bytes", &self.size()).finish_non_exhaustive()
+fn entry(message: &Outgoing, position: usize) -> Result<SendMessageBatchRequestEntry> {
+    let delay = message.delay.map(|delay| i32::try_from(delay.as_secs()).unwrap_or(i32::MAX));
+    let mut entry = SendMessageBatchRequestEntry::builder()
+        .id(batch::entry_id(position))
+        .message_body(&message.body)
+        .set_delay_seconds(delay)
+        .set_message_group_id(message.group.clone())
+        .set_message_deduplication_id(message.deduplication_id.clone());
+    for (name, value) in &message.attributes {
+        entry = entry.message_attributes(name, as_sdk(message.data_type(name, value), value)?);
     }
+    if let Some(trace) = &message.trace_header {
+        let value = MessageSystemAttributeValue::builder()
+            .data_type("String")
+            .string_value(trace)
+            .build()
+            .map_err(unbuilt)?;
+        entry = entry
+            .message_system_attributes(MessageSystemAttributeNameForSends::AwsTraceHeader, value);
+    }
+    entry.build().map_err(unbuilt)
 }
 
 impl Sender {
@@ -148,7 +98,7 @@ impl Sender {
     pub async fn push(&mut self, message: Outgoing) -> Result<()> {
         let number = self.taken;
         self.taken += 1;
-        if let Some(why) = message.fault() {
+        if let Some(why) = unfit(&message) {
             self.report_refused(number, why);
             return Ok(());
         }
@@ -218,7 +168,7 @@ impl Sender {
         let entries = batch
             .iter()
             .enumerate()
-            .map(|(position, (_, message))| message.entry(position))
+            .map(|(position, (_, message))| entry(message, position))
             .collect::<Result<Vec<_>>>()?;
         let what = format!("sending to queue {}", self.url.name());
         let answer = self
@@ -279,16 +229,9 @@ mod tests {
 
     #[test]
     fn what_sqs_would_refuse_is_known_before() {
-        assert!(Outgoing::text("").fault().is_some());
-        assert!(Outgoing::text("a\u{0}b").fault().is_some_and(|why| why.contains("U+0000")));
-        assert!(Outgoing::text("x".repeat(MOST_BYTES + 1)).fault().is_some());
-        assert_eq!(Outgoing::text("tab\tand 🦀").fault(), None);
-    }
-
-    #[test]
-    fn attributes_count_toward_the_size() {
-        let mut message = Outgoing::text("body");
-        message.attributes.insert("name".into(), Attribute::Number("12".into()));
-        assert_eq!(message.size(), 4 + 4 + "Number".len() + 2);
+        assert!(unfit(&Outgoing::text("")).is_some());
+        assert!(unfit(&Outgoing::text("a\u{0}b")).is_some_and(|why| why.contains("U+0000")));
+        assert!(unfit(&Outgoing::text("x".repeat(MOST_BYTES + 1))).is_some());
+        assert_eq!(unfit(&Outgoing::text("tab\tand 🦀")), None);
     }
 }
