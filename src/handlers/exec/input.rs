@@ -1,7 +1,8 @@
 //! What a command is given to read: the body as its standard input, and all metadata as JSON in
 //! the file named by `LONGSHORE_MESSAGE`.
 //!
-//! The body is an anonymous file, sealed. The metadata is a file of mode 0600 in `$TMPDIR` (else
+//! The body is an anonymous file, sealed; one that was unpacked and is too large for memory is read
+//! from the file it lies in. The metadata is a file of mode 0600 in `$TMPDIR` (else
 //! `/tmp`; `/dev/shm` where that is full or read-only) and not an inherited descriptor, since
 //! Python, sudo and others close those. It is removed when the run ends; what a killed daemon left
 //! is removed by the first run of a later one, 13 hours afterwards.
@@ -30,7 +31,7 @@ use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use rustix::io::Errno;
 use serde::Serialize;
 
-use crate::message::{Attribute, Message};
+use crate::message::{Attribute, Body, Message};
 use crate::units;
 
 /// How the names of these files begin and end.
@@ -40,8 +41,16 @@ const LEFT_BEHIND: Duration = Duration::from_hours(13);
 /// Where the file goes when the directory for temporary files does not take it.
 const FALLBACK: &str = "/dev/shm";
 
+/// The body as a file, at its beginning; what lies in a file already is not copied.
+pub(super) fn of_body(body: &Body) -> io::Result<File> {
+    match body.reopened()? {
+        Some(file) => Ok(file),
+        None => anonymous(body.as_bytes().unwrap_or_default()),
+    }
+}
+
 /// An anonymous file that holds these bytes, at its beginning, and can never be changed.
-pub(super) fn anonymous(bytes: &[u8]) -> io::Result<File> {
+fn anonymous(bytes: &[u8]) -> io::Result<File> {
     let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
     let descriptor = match memfd_create("longshore-body", flags | MemfdFlags::NOEXEC_SEAL) {
         // Linux before 6.3 does not know that seal; some hosts insist on it.

@@ -18,6 +18,22 @@ fn an_anonymous_file_is_whole_and_sealed() {
 }
 
 #[test]
+fn a_body_in_a_file_is_read_from_there_from_its_beginning() {
+    let mut kept = tempfile::tempfile().unwrap();
+    kept.write_all(b"large").unwrap();
+    let inode = std::os::unix::fs::MetadataExt::ino(&kept.metadata().unwrap());
+    let body = Body::of_file(kept, 5);
+    for _ in 0..2 {
+        let mut stdin = of_body(&body).unwrap();
+        let mut read = String::new();
+        stdin.read_to_string(&mut read).unwrap();
+        assert_eq!(read, "large");
+        let same = std::os::unix::fs::MetadataExt::ino(&stdin.metadata().unwrap()) == inode;
+        assert!(same, "no byte is copied");
+    }
+}
+
+#[test]
 fn the_metadata_are_complete_private_and_gone_afterwards() {
     let file = MessageFile::write(&samples::message("hello")).unwrap();
     let path = file.path().to_owned();
