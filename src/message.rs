@@ -95,6 +95,16 @@ impl Message {
         self.system("MessageGroupId")
     }
 
+    /// The X-Ray trace it belongs to, as its sender wrote it.
+    pub fn trace_header(&self) -> Option<&str> {
+        self.system("AWSTraceHeader")
+    }
+
+    /// The W3C trace it belongs to: the attribute `traceparent`.
+    pub fn traceparent(&self) -> Option<&str> {
+        self.attributes.get("traceparent").and_then(Attribute::as_text)
+    }
+
     /// When it was sent, by SQS's clock.
     pub fn sent_at(&self) -> Option<SystemTime> {
         self.instant("SentTimestamp")

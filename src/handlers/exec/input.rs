@@ -10,7 +10,8 @@
 //! ```json
 //! {"message_id": "…", "queue": "orders", "event": "OrderPlaced.shop", "receive_count": 1,
 //!  "sent_at": "2012-06-14T09:30:00.250Z", "first_received_at": "…", "group": "…",
-//!  "deduplication_id": "…", "sequence_number": "…", "sender_id": "…", "body_bytes": 42,
+//!  "deduplication_id": "…", "sequence_number": "…", "sender_id": "…",
+//!  "trace_header": "Root=1-…", "traceparent": "00-…", "body_bytes": 42,
 //!  "attributes": {"tint": {"type": "String", "value": "red"},
 //!                 "size": {"type": "Number", "value": "12.5"},
 //!                 "raw": {"type": "Binary", "base64": "AAH/"}},
@@ -147,6 +148,8 @@ struct Metadata<'a> {
     deduplication_id: Option<&'a str>,
     sequence_number: Option<&'a str>,
     sender_id: Option<&'a str>,
+    trace_header: Option<&'a str>,
+    traceparent: Option<&'a str>,
     body_bytes: u64,
     attributes: BTreeMap<&'a str, Typed<'a>>,
     system_attributes: &'a BTreeMap<String, String>,
@@ -175,6 +178,8 @@ impl<'a> Metadata<'a> {
             deduplication_id: system("MessageDeduplicationId"),
             sequence_number: system("SequenceNumber"),
             sender_id: system("SenderId"),
+            trace_header: message.trace_header(),
+            traceparent: message.traceparent(),
             body_bytes: message.body.len(),
             attributes: message
                 .attributes

@@ -50,6 +50,8 @@ fn the_metadata_are_complete_private_and_gone_afterwards() {
         "deduplication_id": "dedup-7",
         "sequence_number": "18870000000000000001",
         "sender_id": "AIDAEXAMPLE",
+        "trace_header": null,
+        "traceparent": null,
         "body_bytes": 5,
         "attributes": {
             "tint": {"type": "String", "value": "red"},
@@ -69,6 +71,12 @@ fn the_metadata_are_complete_private_and_gone_afterwards() {
     assert_eq!(json, wanted);
     drop(file);
     assert!(!path.exists());
+
+    let file = MessageFile::write(&samples::traced()).unwrap();
+    let json: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(file.path()).unwrap()).unwrap();
+    assert_eq!(json["trace_header"], samples::TRACE_HEADER);
+    assert_eq!(json["traceparent"], samples::TRACEPARENT);
 }
 
 #[test]
