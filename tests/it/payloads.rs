@@ -1,6 +1,7 @@
 //! Payloads through the real pipeline, in virtual time against the embedded AWS. The real binary
 //! with other hands stands in `queues::payloads`.
 
+mod formats;
 mod malformed;
 mod nesting;
 mod pointers;
