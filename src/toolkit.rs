@@ -1,3 +1,4 @@
 //! The friendly AWS API: verbs for handlers, scripts and the command line.
 
+pub mod sns;
 pub mod sqs;
