@@ -11,7 +11,7 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use crate::aws::fault::fault;
 use crate::error::{Error, Kind, Result};
 
-pub use send::{MOST_BYTES, SendReport, Sender};
+pub use send::{MOST_BYTES, Sender};
 
 /// The largest lease that SQS grants, counted from the receive.
 pub const LONGEST_LEASE: Duration = Duration::from_hours(12);
