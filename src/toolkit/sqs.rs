@@ -1,5 +1,6 @@
 //! Queues by name, URL or ARN; what a queue says of itself; sending, one or many.
 
+pub mod redrive;
 mod send;
 
 use std::collections::HashMap;

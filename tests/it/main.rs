@@ -22,6 +22,7 @@ mod logs;
 mod outside;
 mod queue_time;
 mod queues;
+mod redrive_time;
 mod run_local;
 mod sending;
 mod spool;

@@ -4,15 +4,16 @@
 use aws_sdk_sqs::primitives::Blob;
 use aws_sdk_sqs::types::{
     MessageAttributeValue, MessageSystemAttributeNameForSends, MessageSystemAttributeValue,
-    SendMessageBatchRequestEntry,
+    SendMessageBatchRequestEntry, SendMessageBatchResultEntry,
 };
+use md5::{Digest, Md5};
 
 use super::QueueUrl;
 use crate::aws::batch::{self, MOST_ENTRIES};
 use crate::aws::fault::fault;
 use crate::backoff::Backoff;
 use crate::error::{Error, Kind, Result};
-use crate::message::{Attribute, Outgoing};
+use crate::message::{Attribute, Outgoing, is_allowed};
 
 /// The most bytes of a message, and of a batch, attributes included (1 MiB since 2025; a queue may
 /// allow less and then refuses itself).
@@ -80,6 +81,57 @@ fn entry(message: &Outgoing, position: usize) -> Result<SendMessageBatchRequestE
             .message_system_attributes(MessageSystemAttributeNameForSends::AwsTraceHeader, value);
     }
     entry.build().map_err(unbuilt)
+}
+
+/// Sends up to ten messages in one call and tells of each whether it was confirmed: named as sent,
+/// and with the body that we sent.
+///
+/// Dropped midway, they may or may not have been sent.
+pub(super) async fn send_batch(
+    client: &aws_sdk_sqs::Client,
+    url: &QueueUrl,
+    messages: &[&Outgoing],
+) -> Result<Vec<Option<Error>>> {
+    let entries = messages
+        .iter()
+        .enumerate()
+        .map(|(position, message)| entry(message, position))
+        .collect::<Result<Vec<_>>>()?;
+    let what = format!("sending to queue {}", url.name());
+    let answer = client
+        .send_message_batch()
+        .queue_url(url.as_str())
+        .set_entries(Some(entries))
+        .send()
+        .await
+        .map_err(|error| fault(&what, error))?;
+    let outcomes = batch::outcomes(&answer.failed, messages.len(), &what);
+    let told = outcomes.into_iter().zip(messages).enumerate();
+    Ok(told
+        .map(|(position, (outcome, message))| {
+            outcome.or_else(|| unconfirmed(&answer.successful, position, message, &what))
+        })
+        .collect())
+}
+
+/// What is wrong with the confirmation of an entry that is not among the failed ones.
+fn unconfirmed(
+    successful: &[SendMessageBatchResultEntry],
+    position: usize,
+    message: &Outgoing,
+    what: &str,
+) -> Option<Error> {
+    let id = batch::entry_id(position);
+    let Some(entry) = successful.iter().find(|entry| entry.id == id) else {
+        let told = "the answer does not name it";
+        return Some(Error::new(Kind::Transient, what).because(told));
+    };
+    let sent = format!("{:032x}", u128::from_be_bytes(Md5::digest(&message.body).into()));
+    let came = entry.md5_of_message_body.as_str();
+    (!came.is_empty() && !came.eq_ignore_ascii_case(&sent)).then(|| {
+        let told = format!("SQS confirms a body with the MD5 {came}, the one sent has {sent}");
+        Error::new(Kind::Corrupt, what).because(told)
+    })
 }
 
 impl Sender {
@@ -165,21 +217,8 @@ impl Sender {
     }
 
     async fn send(&self, batch: &[(u64, Outgoing)]) -> Result<Vec<Option<Error>>> {
-        let entries = batch
-            .iter()
-            .enumerate()
-            .map(|(position, (_, message))| entry(message, position))
-            .collect::<Result<Vec<_>>>()?;
-        let what = format!("sending to queue {}", self.url.name());
-        let answer = self
-            .client
-            .send_message_batch()
-            .queue_url(self.url.as_str())
-            .set_entries(Some(entries))
-            .send()
-            .await
-            .map_err(|error| fault(&what, error))?;
-        Ok(batch::outcomes(&answer.failed, batch.len(), &what))
+        let messages: Vec<&Outgoing> = batch.iter().map(|(_, message)| message).collect();
+        send_batch(&self.client, &self.url, &messages).await
     }
 
     /// Those that are worth another try; the others are reported.
@@ -201,11 +240,6 @@ impl Sender {
         }
         again
     }
-}
-
-/// The characters that SQS takes: those of XML 1.0.
-fn is_allowed(c: char) -> bool {
-    matches!(c, '\t' | '\n' | '\r' | ' '..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..)
 }
 
 /// An attribute as the SDK wants it.
