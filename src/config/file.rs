@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::aws::Written;
 use super::document::Document;
+use super::idempotency::Idempotency;
 use super::log::Log;
 use super::queue::Queue;
 use super::section::Section;
@@ -26,6 +27,7 @@ pub(super) fn read(document: &Document) -> Config {
     let base = Written::read(&mut aws);
     aws.finish();
 
+    let idempotency = Idempotency::read(root.table("idempotency"));
     let spools = named(root.tables("spool"), |section| Spool::read(section, &base));
     let queues = named(root.tables("queue"), |section| Queue::read(section, &base));
     let mut config = Config {
@@ -36,6 +38,7 @@ pub(super) fn read(document: &Document) -> Config {
         aws: base.clone().resolve(),
         spools,
         queues,
+        idempotency,
         notes: Vec::new(),
     };
     if document.dialect == Dialect::Ini {
