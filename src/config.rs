@@ -22,6 +22,7 @@ mod local;
 mod log;
 mod mistakes;
 mod names;
+mod outbox;
 mod queue;
 mod section;
 mod spool;
@@ -36,6 +37,8 @@ pub use self::local::Local;
 pub use self::log::{Level, Log, LogFormat, LogTarget};
 pub use self::mistakes::{Mistake, Mistakes};
 pub use self::names::QueueAddress;
+pub(crate) use self::names::{attribute as attribute_name, group as group_name};
+pub use self::outbox::{Destination, Outbox, Outlet};
 pub use self::queue::Queue;
 pub use self::spool::{Ignore, Spool, Texts};
 pub use self::zc::SPOOL as ZC_SPOOL;
@@ -58,6 +61,8 @@ pub struct Config {
     pub aws: Aws,
     /// `[spool.NAME]`, by name.
     pub spools: BTreeMap<String, Spool>,
+    /// `[outbox.NAME]`, by name: spools whose files become messages.
+    pub outboxes: BTreeMap<String, Spool>,
     /// `[queue.NAME]`, by name.
     pub queues: BTreeMap<String, Queue>,
     /// What is no mistake but deserves a warning: options that are not read, a queue read twice.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::aws::Written;
 use super::document::Document;
 use super::log::Log;
+use super::outbox::Outbox;
 use super::queue::Queue;
 use super::section::Section;
 use super::spool::Spool;
@@ -27,6 +28,7 @@ pub(super) fn read(document: &Document) -> Config {
     aws.finish();
 
     let spools = named(root.tables("spool"), |section| Spool::read(section, &base));
+    let outboxes = named(root.tables("outbox"), |section| Outbox::read(section, &base));
     let queues = named(root.tables("queue"), |section| Queue::read(section, &base));
     let mut config = Config {
         file: Some(document.file.clone()),
@@ -35,6 +37,7 @@ pub(super) fn read(document: &Document) -> Config {
         drain_timeout: drain_timeout.unwrap_or(DRAIN_TIMEOUT),
         aws: base.clone().resolve(),
         spools,
+        outboxes,
         queues,
         notes: Vec::new(),
     };
