@@ -12,6 +12,7 @@ use crate::aws::fault::fault;
 use crate::error::{Error, Kind, Result};
 
 pub use send::{MOST_BYTES, Sender};
+pub(crate) use send::{send_batch, unfit};
 
 /// The largest lease that SQS grants, counted from the receive.
 pub const LONGEST_LEASE: Duration = Duration::from_hours(12);
