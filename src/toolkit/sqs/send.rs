@@ -13,7 +13,7 @@ use crate::aws::batch::{self, MOST_ENTRIES};
 use crate::aws::fault::fault;
 use crate::backoff::Backoff;
 use crate::error::{Error, Kind, Result};
-use crate::message::{Attribute, Outgoing};
+use crate::message::{Attribute, Outgoing, is_allowed};
 
 /// The most bytes of a message, and of a batch, attributes included (1 MiB since 2025; a queue may
 /// allow less and then refuses itself).
@@ -240,11 +240,6 @@ impl Sender {
         }
         again
     }
-}
-
-/// The characters that SQS takes: those of XML 1.0.
-fn is_allowed(c: char) -> bool {
-    matches!(c, '\t' | '\n' | '\r' | ' '..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..)
 }
 
 /// An attribute as the SDK wants it.

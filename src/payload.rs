@@ -1,0 +1,3 @@
+//! What messages carry: the formats in which they are written.
+
+pub mod codec;
