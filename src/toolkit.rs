@@ -3,3 +3,4 @@
 pub mod permission;
 pub mod sns;
 pub mod sqs;
+pub mod transport;

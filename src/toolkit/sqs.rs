@@ -1,7 +1,11 @@
 //! Queues by name, URL or ARN; what a queue says of itself; sending, one or many.
 
 pub mod redrive;
+mod decode;
+mod queue;
 mod send;
+mod settle;
+mod single;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -11,7 +15,10 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use crate::aws::fault::fault;
 use crate::error::{Error, Kind, Result};
 
-pub use send::{MOST_BYTES, SendReport, Sender};
+pub use queue::{Held, Queue, Reading};
+pub use send::{MOST_BYTES, Sender};
+
+pub use super::transport::SendReport;
 
 /// The largest lease that SQS grants, counted from the receive.
 pub const LONGEST_LEASE: Duration = Duration::from_hours(12);
