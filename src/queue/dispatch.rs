@@ -19,7 +19,7 @@ impl Stages {
         if let Some(pause) = &mut self.pause {
             pause.try_with(ticket);
         }
-        if self.unpacks_first(ticket) {
+        if !self.may_run(ticket) || self.unpacks_first(ticket) {
             return;
         }
         let Some(item) = self.items.get(&ticket) else { return };

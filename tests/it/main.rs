@@ -23,6 +23,8 @@ mod outside;
 mod payloads;
 mod queue_time;
 mod queues;
+mod redrive_time;
+mod redriving;
 mod run_local;
 mod sending;
 mod spool;
