@@ -107,6 +107,19 @@ mod samples {
         }
     }
 
+    pub(super) const TRACE_HEADER: &str =
+        "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
+    pub(super) const TRACEPARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+    /// A message that belongs to a trace of either kind.
+    pub(super) fn traced() -> Message {
+        let mut message = message("");
+        message.system_attributes.insert("AWSTraceHeader".to_owned(), TRACE_HEADER.to_owned());
+        let parent = Attribute::String(TRACEPARENT.to_owned());
+        message.attributes.insert("traceparent".to_owned(), parent);
+        message
+    }
+
     pub(super) fn delivery(message: Message) -> (Delivery, LeaseKeeper) {
         let keeper = LeaseKeeper::new(Instant::now() + std::time::Duration::from_mins(10));
         (Delivery { message: Arc::new(message), lease: keeper.lease() }, keeper)

@@ -108,6 +108,7 @@ pub mod drop; //        a file dropped whole and synced
 pub mod toolkit; //     the friendly AWS API
 // messages
 pub mod lock; //        locks on messages and the ids of finished ones
+pub mod payload; //     what messages carry: formats, wrappers, pointers
 pub mod handler; //     anything that judges a message; runs it, bounded
 // pipelines, blind to each other
 pub mod queue; //       poll, lease, admit, dispatch, settle

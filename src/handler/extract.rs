@@ -2,6 +2,12 @@
 //!
 //! All of them read by reference, at once and without I/O. So they come in any order, the body can
 //! be asked for twice, and a handler whose message cannot be read is never called.
+//!
+//! A body that was unpacked and is too large for memory lies in a file. [`message::Body`] and
+//! `Arc<Message>` hand it over, to be read piece by piece; [`Json`], [`Body`] and [`Bytes`] reject
+//! such a message, since nothing here reads files. With `payload_limit = "16MiB"` none ever comes.
+//!
+//! [`message::Body`]: crate::message::Body
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,15 +16,15 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
 use super::{Delivery, Lease};
-use crate::message::{Attribute, Message};
+use crate::message::{self, Attribute, Message};
 use crate::outcome::Outcome;
 
 /// What can be an argument of a handler whose state is an `S`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be an argument of a message handler whose state is `{S}`",
     label = "not an extractor",
-    note = "use Json<T>, Body, Bytes, Attempt, Event, Attributes, MessageId, Arc<Message>, Lease, \
-            or State<S> with the very state of the worker, which has to be Clone"
+    note = "use Json<T>, Body, Bytes, message::Body, Attempt, Event, Attributes, MessageId, \
+            Arc<Message>, Lease, or State<S> with the very state of the worker, which has to be Clone"
 )]
 pub trait FromMessage<S>: Sized {
     /// Reads it from the delivery.
@@ -53,10 +59,19 @@ pub struct Json<T>(pub T);
 
 impl<S, T: DeserializeOwned> FromMessage<S> for Json<T> {
     fn from_message(delivery: &Delivery, _state: &S) -> Result<Self, Rejection> {
-        serde_json::from_slice(delivery.message.body.as_bytes().unwrap_or_default())
+        serde_json::from_slice(in_memory(&delivery.message.body)?)
             .map(Json)
             .map_err(|error| Rejection::new(not_that_json(&error)))
     }
+}
+
+fn in_memory(body: &message::Body) -> Result<&[u8], Rejection> {
+    body.as_bytes().ok_or_else(|| {
+        let bytes = body.len();
+        Rejection::new(format!(
+            "the body of {bytes} bytes is not held in memory, and the handler asks for it at once"
+        ))
+    })
 }
 
 /// What serde says, without the values that it likes to quote: a body may hold secrets.
@@ -77,20 +92,28 @@ fn not_that_json(error: &serde_json::Error) -> String {
     format!("the body is not the expected JSON: {what} at line {line} column {column}")
 }
 
-/// The body as it came.
+/// The body as text. One that is not UTF-8 is rejected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Body(pub String);
 
 impl<S> FromMessage<S> for Body {
     fn from_message(delivery: &Delivery, _state: &S) -> Result<Self, Rejection> {
+        in_memory(&delivery.message.body)?;
         let text = delivery.message.body.as_text();
         text.map(|text| Self(text.to_owned())).ok_or_else(|| Rejection::new("the body is not text"))
     }
 }
 
+/// The body wherever it lies, shared and not copied; also one that is too large for memory.
+impl<S> FromMessage<S> for message::Body {
+    fn from_message(delivery: &Delivery, _state: &S) -> Result<Self, Rejection> {
+        Ok(delivery.message.body.clone())
+    }
+}
+
 impl<S> FromMessage<S> for Bytes {
     fn from_message(delivery: &Delivery, _state: &S) -> Result<Self, Rejection> {
-        Ok(Self::copy_from_slice(delivery.message.body.as_bytes().unwrap_or_default()))
+        in_memory(&delivery.message.body).map(Self::copy_from_slice)
     }
 }
 
@@ -160,8 +183,12 @@ impl<S> FromMessage<S> for Lease {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::io::{Read, Write};
+
     use serde::Deserialize;
+
+    use super::*;
+    use crate::handler::LeaseKeeper;
 
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -173,6 +200,35 @@ mod tests {
 
     fn why(body: &str) -> String {
         not_that_json(&serde_json::from_str::<Order>(body).unwrap_err())
+    }
+
+    #[tokio::test]
+    async fn a_body_in_a_file_is_handed_over_whole_or_rejected_never_cut_short() {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(b"[1]").unwrap();
+        let message = Message {
+            id: "id".to_owned(),
+            queue: "orders".to_owned(),
+            body: message::Body::of_file(file, 3),
+            attributes: BTreeMap::new(),
+            labels: BTreeMap::new(),
+            system_attributes: BTreeMap::new(),
+            event: None,
+        };
+        let lease = LeaseKeeper::new(tokio::time::Instant::now()).lease();
+        let delivery = Delivery { message: Arc::new(message), lease };
+        let body = <message::Body as FromMessage<()>>::from_message(&delivery, &()).unwrap();
+        let mut text = String::new();
+        body.reader().read_to_string(&mut text).unwrap();
+        assert_eq!(text, "[1]");
+        let rejections = [
+            <Body as FromMessage<()>>::from_message(&delivery, &()).unwrap_err(),
+            <Bytes as FromMessage<()>>::from_message(&delivery, &()).unwrap_err(),
+            <Json<Vec<u8>> as FromMessage<()>>::from_message(&delivery, &()).unwrap_err(),
+        ];
+        for rejection in rejections {
+            assert!(rejection.reason.contains("3 bytes"), "{}", rejection.reason);
+        }
     }
 
     #[test]

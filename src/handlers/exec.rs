@@ -88,7 +88,7 @@ impl Program {
         let cannot = |what: &str, error: std::io::Error| {
             Unavailable::new(format!("cannot start {}: {what}: {error}", self.name()))
         };
-        let body = input::anonymous(message.body.as_bytes().unwrap_or_default())
+        let body = input::of_body(&message.body)
             .map_err(|error| cannot("the anonymous file for its standard input", error))?;
         let file = MessageFile::write(message)
             .map_err(|error| cannot("the file for LONGSHORE_MESSAGE", error))?;

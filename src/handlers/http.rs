@@ -14,13 +14,14 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::header::{CONTENT_LENGTH, HeaderMap, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response, StatusCode, Url};
 
 use crate::config;
 use crate::error::{Error, Kind, Result};
 use crate::handler::{BoxHandler, Delivery, Verdict};
+use crate::message::Body;
 use crate::outcome::{Outcome, Unavailable};
 
 /// Recognised by applications by its beginning, `aws-sqsd/`.
@@ -108,16 +109,33 @@ fn shown(url: &Url) -> String {
 /// Dropping this future closes the connection and takes back nothing that was sent.
 async fn post(endpoint: Arc<Endpoint>, delivery: Delivery) -> Verdict {
     let message = &delivery.message;
-    let request = endpoint
-        .client
-        .post(endpoint.url.clone())
-        .headers(headers::of(message, &endpoint.url, &endpoint.content_type))
-        .body(message.body.as_bytes().unwrap_or_default().to_vec());
+    let request = endpoint.client.post(endpoint.url.clone()).headers(headers::of(
+        message,
+        &endpoint.url,
+        &endpoint.content_type,
+    ));
+    let request = match with_body(request, &message.body) {
+        Ok(request) => request,
+        Err(error) => return Ok(Outcome::retry(format!("cannot read the body: {error}"))),
+    };
     tokio::select! {
         biased;
         verdict = answer(&endpoint, request) => verdict,
         () = delivery.lease.ended() => Ok(Outcome::retry("the request was cut off")),
     }
+}
+
+/// Where the body lies in a file, it is read while it is sent, and its length still goes in front.
+fn with_body(
+    request: reqwest::RequestBuilder,
+    body: &Body,
+) -> std::io::Result<reqwest::RequestBuilder> {
+    Ok(match body.reopened()? {
+        Some(file) => {
+            request.header(CONTENT_LENGTH, body.len()).body(tokio::fs::File::from_std(file))
+        }
+        None => request.body(body.as_bytes().unwrap_or_default().to_vec()),
+    })
 }
 
 async fn answer(endpoint: &Endpoint, request: reqwest::RequestBuilder) -> Verdict {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Cursor, Read};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
@@ -74,6 +75,20 @@ impl Body {
         match &self.0 {
             Kept::File { file, .. } => Some(file),
             Kept::Text(_) | Kept::Bytes(_) => None,
+        }
+    }
+
+    /// The file it lies in, opened anew for reading, from its beginning; nothing where it lies in
+    /// memory. Whoever gets it has a place in it of their own, and no byte is copied.
+    ///
+    /// # Errors
+    /// Where `/proc` is not there, or no more files can be opened.
+    pub fn reopened(&self) -> io::Result<Option<File>> {
+        match &self.0 {
+            Kept::File { file, .. } => {
+                File::open(format!("/proc/self/fd/{}", file.as_raw_fd())).map(Some)
+            }
+            Kept::Text(_) | Kept::Bytes(_) => Ok(None),
         }
     }
 
@@ -161,6 +176,21 @@ mod tests {
             }
             assert_eq!(body.len(), 9);
         }
+    }
+
+    #[test]
+    fn a_file_opened_anew_has_a_place_of_its_own_and_cannot_be_written() {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(b"all of it").unwrap();
+        let body = Body::of_file(file, 9);
+        for _ in 0..2 {
+            let mut reopened = body.reopened().unwrap().unwrap();
+            let mut text = String::new();
+            reopened.read_to_string(&mut text).unwrap();
+            assert_eq!(text, "all of it");
+            assert!(reopened.write_all(b"more").is_err());
+        }
+        assert!(Body::from("all of it").reopened().unwrap().is_none());
     }
 
     #[test]

@@ -29,9 +29,9 @@ const HASTY: Duration = Duration::from_secs(1);
 const AFTER_EMPTY: Backoff = Backoff::doubling(Duration::from_millis(100), Duration::from_secs(20));
 const AFTER_FAILURE: Backoff = Backoff::doubling(Duration::from_secs(1), Duration::from_mins(1));
 
-/// What the queue itself goes by, whatever else is asked for: delays grow with the one, order in
-/// FIFO queues is kept by the other.
-const NEEDED: [&str; 2] = ["ApproximateReceiveCount", "MessageGroupId"];
+/// What is needed here, whatever else is asked for: delays grow with the first, order in FIFO
+/// queues is kept by the second, and the trace goes on to handlers and with what is set aside.
+const NEEDED: [&str; 3] = ["ApproximateReceiveCount", "MessageGroupId", "AWSTraceHeader"];
 
 /// When polls leave.
 #[derive(Debug, Default)]

@@ -22,6 +22,8 @@ mod logs;
 mod outside;
 mod queue_time;
 mod queues;
+mod redrive_time;
+mod redriving;
 mod run_local;
 mod sending;
 mod spool;

@@ -14,6 +14,7 @@
 //! | `LONGSHORE_SENT_AT`, `LONGSHORE_FIRST_RECEIVED_AT` | ISO 8601 in UTC |
 //! | `LONGSHORE_GROUP`, `LONGSHORE_DEDUPLICATION_ID`, `LONGSHORE_SEQUENCE_NUMBER` | as SQS says them |
 //! | `LONGSHORE_SENDER_ID` | who sent it |
+//! | `_X_AMZN_TRACE_ID`, `TRACEPARENT` | the trace it belongs to, under the names that tracing libraries read |
 //! | `LONGSHORE_ATTR_<NAME>` | a message attribute; its name in capitals, `_` for all but letters and digits; binary in base64 |
 //! | `LONGSHORE_MESSAGE` | the file with all of this as JSON |
 //! | `LONGSHORE_OMITTED` | what was left out: names of attributes and variables, with commas between |
@@ -121,7 +122,7 @@ impl Variables {
     }
 }
 
-fn facts(message: &Message) -> [(&'static str, Option<String>); 10] {
+fn facts(message: &Message) -> [(&'static str, Option<String>); 12] {
     let system = |name: &str| message.system_attributes.get(name).cloned();
     [
         ("LONGSHORE_MESSAGE_ID", Some(message.id.clone())),
@@ -134,6 +135,8 @@ fn facts(message: &Message) -> [(&'static str, Option<String>); 10] {
         ("LONGSHORE_DEDUPLICATION_ID", system("MessageDeduplicationId")),
         ("LONGSHORE_SEQUENCE_NUMBER", system("SequenceNumber")),
         ("LONGSHORE_SENDER_ID", system("SenderId")),
+        ("_X_AMZN_TRACE_ID", message.trace_header().map(str::to_owned)),
+        ("TRACEPARENT", message.traceparent().map(str::to_owned)),
     ]
 }
 
@@ -207,6 +210,14 @@ mod tests {
             "LONGSHORE_SEQUENCE_NUMBER=18870000000000000001",
         ];
         assert_eq!(lines(&empty(1 << 20), &samples::message("")), wanted);
+    }
+
+    #[test]
+    fn a_trace_goes_on_under_the_names_that_libraries_read() {
+        let message = samples::traced();
+        let lines = lines(&empty(1 << 20), &message);
+        assert!(lines.contains(&format!("_X_AMZN_TRACE_ID={}", samples::TRACE_HEADER)));
+        assert!(lines.contains(&format!("TRACEPARENT={}", samples::TRACEPARENT)));
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! What a command is given to read: the body as its standard input, and all metadata as JSON in
 //! the file named by `LONGSHORE_MESSAGE`.
 //!
-//! The body is an anonymous file, sealed. The metadata is a file of mode 0600 in `$TMPDIR` (else
+//! The body is an anonymous file, sealed; one that was unpacked and is too large for memory is read
+//! from the file it lies in. The metadata is a file of mode 0600 in `$TMPDIR` (else
 //! `/tmp`; `/dev/shm` where that is full or read-only) and not an inherited descriptor, since
 //! Python, sudo and others close those. It is removed when the run ends; what a killed daemon left
 //! is removed by the first run of a later one, 13 hours afterwards.
@@ -9,7 +10,8 @@
 //! ```json
 //! {"message_id": "…", "queue": "orders", "event": "OrderPlaced.shop", "receive_count": 1,
 //!  "sent_at": "2012-06-14T09:30:00.250Z", "first_received_at": "…", "group": "…",
-//!  "deduplication_id": "…", "sequence_number": "…", "sender_id": "…", "body_bytes": 42,
+//!  "deduplication_id": "…", "sequence_number": "…", "sender_id": "…",
+//!  "trace_header": "Root=1-…", "traceparent": "00-…", "body_bytes": 42,
 //!  "attributes": {"tint": {"type": "String", "value": "red"},
 //!                 "size": {"type": "Number", "value": "12.5"},
 //!                 "raw": {"type": "Binary", "base64": "AAH/"}},
@@ -30,7 +32,7 @@ use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use rustix::io::Errno;
 use serde::Serialize;
 
-use crate::message::{Attribute, Message};
+use crate::message::{Attribute, Body, Message};
 use crate::units;
 
 /// How the names of these files begin and end.
@@ -40,8 +42,16 @@ const LEFT_BEHIND: Duration = Duration::from_hours(13);
 /// Where the file goes when the directory for temporary files does not take it.
 const FALLBACK: &str = "/dev/shm";
 
+/// The body as a file, at its beginning; what lies in a file already is not copied.
+pub(super) fn of_body(body: &Body) -> io::Result<File> {
+    match body.reopened()? {
+        Some(file) => Ok(file),
+        None => anonymous(body.as_bytes().unwrap_or_default()),
+    }
+}
+
 /// An anonymous file that holds these bytes, at its beginning, and can never be changed.
-pub(super) fn anonymous(bytes: &[u8]) -> io::Result<File> {
+fn anonymous(bytes: &[u8]) -> io::Result<File> {
     let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
     let descriptor = match memfd_create("longshore-body", flags | MemfdFlags::NOEXEC_SEAL) {
         // Linux before 6.3 does not know that seal; some hosts insist on it.
@@ -138,6 +148,8 @@ struct Metadata<'a> {
     deduplication_id: Option<&'a str>,
     sequence_number: Option<&'a str>,
     sender_id: Option<&'a str>,
+    trace_header: Option<&'a str>,
+    traceparent: Option<&'a str>,
     body_bytes: u64,
     attributes: BTreeMap<&'a str, Typed<'a>>,
     system_attributes: &'a BTreeMap<String, String>,
@@ -166,6 +178,8 @@ impl<'a> Metadata<'a> {
             deduplication_id: system("MessageDeduplicationId"),
             sequence_number: system("SequenceNumber"),
             sender_id: system("SenderId"),
+            trace_header: message.trace_header(),
+            traceparent: message.traceparent(),
             body_bytes: message.body.len(),
             attributes: message
                 .attributes

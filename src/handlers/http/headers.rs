@@ -8,6 +8,7 @@
 //! | `X-Aws-Sqsd-Receive-Count` | how often SQS has handed it out, this time included |
 //! | `X-Aws-Sqsd-First-Received-At`, `X-Aws-Sqsd-Sent-At` | ISO 8601 in UTC, whole seconds |
 //! | `X-Aws-Sqsd-Sender-Id` | who sent it |
+//! | `X-Amzn-Trace-Id`, `traceparent` | the trace it belongs to, where it has one |
 //! | `X-Aws-Sqsd-Attr-<name>` | each attribute of type String or Number, custom labels included |
 //! | `X-Longshore-Omitted` | names of what was left out, with commas between |
 //!
@@ -48,12 +49,19 @@ pub(super) fn of(message: &Message, url: &Url, content_type: &HeaderValue) -> He
     ];
     for (name, text) in facts {
         if let Some(text) = text {
-            headers.add(name, Some(text), name);
+            headers.add(&format!("x-aws-sqsd-{name}"), Some(text), name);
+        }
+    }
+    let traces =
+        [("x-amzn-trace-id", message.trace_header()), ("traceparent", message.traceparent())];
+    for (name, text) in traces {
+        if text.is_some() {
+            headers.add(name, text, name);
         }
     }
     for (name, attribute) in &message.attributes {
         if !name.starts_with("beanstalk.sqsd.") {
-            headers.add(&format!("attr-{name}"), attribute.as_text(), name);
+            headers.add(&format!("x-aws-sqsd-attr-{name}"), attribute.as_text(), name);
         }
     }
     headers.finish(content_type)
@@ -82,7 +90,7 @@ impl Headers {
 
     fn try_add(&mut self, name: &str, text: Option<&str>) -> Option<()> {
         let text = text?;
-        let name = HeaderName::try_from(format!("x-aws-sqsd-{name}")).ok()?;
+        let name = HeaderName::try_from(name).ok()?;
         let value = value(text)?;
         // Colon, space and the end of the line.
         let room = self.room.checked_sub(name.as_str().len() + text.len() + 4)?;
@@ -154,6 +162,14 @@ mod tests {
         ];
         let wanted = wanted.map(|(name, value)| (name.to_owned(), value.to_owned()));
         assert_eq!(of_sample(&[("beanstalk.sqsd.path", "/x")]), wanted);
+    }
+
+    #[test]
+    fn a_trace_goes_on_under_the_names_that_libraries_read() {
+        let url = Url::parse("http://localhost/").unwrap();
+        let headers = of(&samples::traced(), &url, &HeaderValue::from_static("text/plain"));
+        assert_eq!(headers["x-amzn-trace-id"], samples::TRACE_HEADER);
+        assert_eq!(headers["traceparent"], samples::TRACEPARENT);
     }
 
     #[test]

@@ -115,6 +115,24 @@ async fn the_request_is_the_one_of_sqsd() {
 }
 
 #[tokio::test]
+async fn a_body_in_a_file_is_streamed_with_its_length() {
+    let (server, requests) =
+        serve_bare(|stream| reply(stream, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")).await;
+    let text = format!("{}the body", "x".repeat(300_000));
+    let mut file = tempfile::tempfile().unwrap();
+    std::io::Write::write_all(&mut file, text.as_bytes()).unwrap();
+    let mut message = samples::message("");
+    message.body = Body::of_file(file, u64::try_from(text.len()).unwrap());
+    let (delivery, _keeper) = samples::delivery(message);
+    assert_eq!(handler(&server.origin).call(delivery).await, Ok(Outcome::Done));
+    let request = requests.lock().unwrap().remove(0);
+    let (head, body) = request.split_once("\r\n\r\n").unwrap();
+    assert!(body == text, "{} bytes", body.len());
+    assert!(head.contains("\r\nContent-Length: 300008"), "{head}");
+    assert!(!head.to_lowercase().contains("transfer-encoding"), "{head}");
+}
+
+#[tokio::test]
 async fn every_status_has_its_outcome() {
     let router = Router::new().route(
         "/{status}",

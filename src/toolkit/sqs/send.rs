@@ -4,31 +4,24 @@
 use aws_sdk_sqs::primitives::Blob;
 use aws_sdk_sqs::types::{
     MessageAttributeValue, MessageSystemAttributeNameForSends, MessageSystemAttributeValue,
-    SendMessageBatchRequestEntry,
+    SendMessageBatchRequestEntry, SendMessageBatchResultEntry,
 };
+use md5::{Digest, Md5};
 
 use super::QueueUrl;
 use crate::aws::batch::{self, MOST_ENTRIES};
 use crate::aws::fault::fault;
 use crate::backoff::Backoff;
 use crate::error::{Error, Kind, Result};
-use crate::message::{Attribute, Outgoing};
+use crate::message::{Attribute, Outgoing, is_allowed};
+use crate::toolkit::transport::SendReport;
 
 /// The most bytes of a message, and of a batch, attributes included (1 MiB since 2025; a queue may
 /// allow less and then refuses itself).
 pub const MOST_BYTES: usize = 1 << 20;
 
 /// How often a failed entry that is not our fault is sent in all.
-const TRIES: u32 = 5;
-
-/// What came of sending many.
-#[derive(Debug, Default)]
-pub struct SendReport {
-    /// How many were confirmed.
-    pub sent: u64,
-    /// Those that were not, by their number in the source (from 0), and why.
-    pub failed: Vec<(u64, Error)>,
-}
+pub(super) const TRIES: u32 = 5;
 
 /// Sends messages to one queue, in batches.
 #[derive(Debug)]
@@ -38,11 +31,11 @@ pub struct Sender {
     pending: Vec<(u64, Outgoing)>,
     bytes: usize,
     taken: u64,
-    report: SendReport,
+    pub(super) report: SendReport,
 }
 
 /// Why SQS would refuse it, known before it is asked.
-fn unfit(message: &Outgoing) -> Option<String> {
+pub(crate) fn unfit(message: &Outgoing) -> Option<String> {
     if message.body.is_empty() {
         return Some("SQS takes no empty message".to_owned());
     }
@@ -71,15 +64,63 @@ fn entry(message: &Outgoing, position: usize) -> Result<SendMessageBatchRequestE
         entry = entry.message_attributes(name, as_sdk(message.data_type(name, value), value)?);
     }
     if let Some(trace) = &message.trace_header {
-        let value = MessageSystemAttributeValue::builder()
-            .data_type("String")
-            .string_value(trace)
-            .build()
-            .map_err(unbuilt)?;
-        entry = entry
-            .message_system_attributes(MessageSystemAttributeNameForSends::AwsTraceHeader, value);
+        entry = entry.message_system_attributes(
+            MessageSystemAttributeNameForSends::AwsTraceHeader,
+            trace_as_sdk(trace)?,
+        );
     }
     entry.build().map_err(unbuilt)
+}
+
+/// Sends up to ten messages in one call and tells of each whether it was confirmed: named as sent,
+/// and with the body that we sent.
+///
+/// Dropped midway, they may or may not have been sent.
+pub(crate) async fn send_batch(
+    client: &aws_sdk_sqs::Client,
+    url: &QueueUrl,
+    messages: &[&Outgoing],
+) -> Result<Vec<Option<Error>>> {
+    let entries = messages
+        .iter()
+        .enumerate()
+        .map(|(position, message)| entry(message, position))
+        .collect::<Result<Vec<_>>>()?;
+    let what = format!("sending to queue {}", url.name());
+    let answer = client
+        .send_message_batch()
+        .queue_url(url.as_str())
+        .set_entries(Some(entries))
+        .send()
+        .await
+        .map_err(|error| fault(&what, error))?;
+    let outcomes = batch::outcomes(&answer.failed, messages.len(), &what);
+    let told = outcomes.into_iter().zip(messages).enumerate();
+    Ok(told
+        .map(|(position, (outcome, message))| {
+            outcome.or_else(|| unconfirmed(&answer.successful, position, message, &what))
+        })
+        .collect())
+}
+
+/// What is wrong with the confirmation of an entry that is not among the failed ones.
+fn unconfirmed(
+    successful: &[SendMessageBatchResultEntry],
+    position: usize,
+    message: &Outgoing,
+    what: &str,
+) -> Option<Error> {
+    let id = batch::entry_id(position);
+    let Some(entry) = successful.iter().find(|entry| entry.id == id) else {
+        let told = "the answer does not name it";
+        return Some(Error::new(Kind::Transient, what).because(told));
+    };
+    let sent = format!("{:032x}", u128::from_be_bytes(Md5::digest(&message.body).into()));
+    let came = entry.md5_of_message_body.as_str();
+    (!came.is_empty() && !came.eq_ignore_ascii_case(&sent)).then(|| {
+        let told = format!("SQS confirms a body with the MD5 {came}, the one sent has {sent}");
+        Error::new(Kind::Corrupt, what).because(told)
+    })
 }
 
 impl Sender {
@@ -165,21 +206,8 @@ impl Sender {
     }
 
     async fn send(&self, batch: &[(u64, Outgoing)]) -> Result<Vec<Option<Error>>> {
-        let entries = batch
-            .iter()
-            .enumerate()
-            .map(|(position, (_, message))| entry(message, position))
-            .collect::<Result<Vec<_>>>()?;
-        let what = format!("sending to queue {}", self.url.name());
-        let answer = self
-            .client
-            .send_message_batch()
-            .queue_url(self.url.as_str())
-            .set_entries(Some(entries))
-            .send()
-            .await
-            .map_err(|error| fault(&what, error))?;
-        Ok(batch::outcomes(&answer.failed, batch.len(), &what))
+        let messages: Vec<&Outgoing> = batch.iter().map(|(_, message)| message).collect();
+        send_batch(&self.client, &self.url, &messages).await
     }
 
     /// Those that are worth another try; the others are reported.
@@ -203,13 +231,8 @@ impl Sender {
     }
 }
 
-/// The characters that SQS takes: those of XML 1.0.
-fn is_allowed(c: char) -> bool {
-    matches!(c, '\t' | '\n' | '\r' | ' '..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..)
-}
-
 /// An attribute as the SDK wants it.
-fn as_sdk(data_type: &str, value: &Attribute) -> Result<MessageAttributeValue> {
+pub(super) fn as_sdk(data_type: &str, value: &Attribute) -> Result<MessageAttributeValue> {
     let builder = MessageAttributeValue::builder().data_type(data_type);
     match value {
         Attribute::String(text) | Attribute::Number(text) => builder.string_value(text),
@@ -217,6 +240,12 @@ fn as_sdk(data_type: &str, value: &Attribute) -> Result<MessageAttributeValue> {
     }
     .build()
     .map_err(unbuilt)
+}
+
+/// The trace header as the SDK wants it.
+pub(super) fn trace_as_sdk(trace: &str) -> Result<MessageSystemAttributeValue> {
+    let builder = MessageSystemAttributeValue::builder().data_type("String");
+    builder.string_value(trace).build().map_err(unbuilt)
 }
 
 fn unbuilt(error: aws_sdk_sqs::error::BuildError) -> Error {

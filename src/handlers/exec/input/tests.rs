@@ -18,6 +18,22 @@ fn an_anonymous_file_is_whole_and_sealed() {
 }
 
 #[test]
+fn a_body_in_a_file_is_read_from_there_from_its_beginning() {
+    let mut kept = tempfile::tempfile().unwrap();
+    kept.write_all(b"large").unwrap();
+    let inode = std::os::unix::fs::MetadataExt::ino(&kept.metadata().unwrap());
+    let body = Body::of_file(kept, 5);
+    for _ in 0..2 {
+        let mut stdin = of_body(&body).unwrap();
+        let mut read = String::new();
+        stdin.read_to_string(&mut read).unwrap();
+        assert_eq!(read, "large");
+        let same = std::os::unix::fs::MetadataExt::ino(&stdin.metadata().unwrap()) == inode;
+        assert!(same, "no byte is copied");
+    }
+}
+
+#[test]
 fn the_metadata_are_complete_private_and_gone_afterwards() {
     let file = MessageFile::write(&samples::message("hello")).unwrap();
     let path = file.path().to_owned();
@@ -34,6 +50,8 @@ fn the_metadata_are_complete_private_and_gone_afterwards() {
         "deduplication_id": "dedup-7",
         "sequence_number": "18870000000000000001",
         "sender_id": "AIDAEXAMPLE",
+        "trace_header": null,
+        "traceparent": null,
         "body_bytes": 5,
         "attributes": {
             "tint": {"type": "String", "value": "red"},
@@ -53,6 +71,12 @@ fn the_metadata_are_complete_private_and_gone_afterwards() {
     assert_eq!(json, wanted);
     drop(file);
     assert!(!path.exists());
+
+    let file = MessageFile::write(&samples::traced()).unwrap();
+    let json: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(file.path()).unwrap()).unwrap();
+    assert_eq!(json["trace_header"], samples::TRACE_HEADER);
+    assert_eq!(json["traceparent"], samples::TRACEPARENT);
 }
 
 #[test]
