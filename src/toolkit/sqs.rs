@@ -2,6 +2,7 @@
 
 pub mod redrive;
 mod decode;
+pub mod policy;
 mod queue;
 mod send;
 mod settle;
