@@ -3,5 +3,6 @@
 pub mod permission;
 pub mod receive;
 pub mod sns;
+pub mod outbox;
 pub mod sqs;
 pub mod transport;

@@ -35,7 +35,7 @@ pub struct Sender {
 }
 
 /// Why SQS would refuse it, known before it is asked.
-pub(super) fn unfit(message: &Outgoing) -> Option<String> {
+pub(crate) fn unfit(message: &Outgoing) -> Option<String> {
     if message.body.is_empty() {
         return Some("SQS takes no empty message".to_owned());
     }
@@ -76,7 +76,7 @@ fn entry(message: &Outgoing, position: usize) -> Result<SendMessageBatchRequestE
 /// and with the body that we sent.
 ///
 /// Dropped midway, they may or may not have been sent.
-pub(super) async fn send_batch(
+pub(crate) async fn send_batch(
     client: &aws_sdk_sqs::Client,
     url: &QueueUrl,
     messages: &[&Outgoing],
