@@ -10,7 +10,7 @@ use std::time::Duration;
 use redis::aio::MultiplexedConnection;
 use redis::{
     AsyncConnectionConfig, ConnectionAddr, ErrorKind, FromRedisValue, IntoConnectionInfo,
-    RedisConnectionInfo, RedisError, RedisResult, Script, ServerErrorKind,
+    RedisConnectionInfo, RedisError, RedisResult, Script,
 };
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
@@ -266,29 +266,17 @@ impl Server {
 }
 
 fn fault(what: String, error: RedisError) -> Error {
-    let (kind, hint) = match error.kind() {
-        ErrorKind::AuthenticationFailed => (Kind::Credentials, Some(LOGIN)),
-        ErrorKind::Server(ServerErrorKind::NoPerm) => (Kind::Denied, Some(ALLOW)),
-        ErrorKind::Server(ServerErrorKind::ReadOnly) => {
-            (Kind::Denied, Some("name the primary, not a replica"))
-        }
-        ErrorKind::Server(
-            ServerErrorKind::BusyLoading
-            | ServerErrorKind::TryAgain
-            | ServerErrorKind::ClusterDown
-            | ServerErrorKind::MasterDown,
-        ) => (Kind::Transient, None),
-        ErrorKind::Io => (Kind::Unreachable, None),
-        _ => match error.code() {
-            Some("NOAUTH" | "WRONGPASS") => (Kind::Credentials, Some(LOGIN)),
-            _ => (Kind::Invalid, None),
-        },
+    let (kind, hint) = match error.code() {
+        Some("NOAUTH" | "WRONGPASS") => (Kind::Credentials, LOGIN),
+        Some("NOPERM") => (Kind::Denied, ALLOW),
+        Some("READONLY") => (Kind::Denied, "name the primary, not a replica"),
+        Some("LOADING" | "TRYAGAIN" | "CLUSTERDOWN" | "MASTERDOWN") => (Kind::Transient, ""),
+        _ if error.kind() == ErrorKind::AuthenticationFailed => (Kind::Credentials, LOGIN),
+        _ if error.is_io_error() => (Kind::Unreachable, ""),
+        _ => (Kind::Invalid, ""),
     };
     let error = Error::new(kind, what).because(error);
-    match hint {
-        Some(hint) => error.hint(hint),
-        None => error,
-    }
+    if hint.is_empty() { error } else { error.hint(hint) }
 }
 
 fn millis(duration: Duration) -> u64 {

@@ -101,6 +101,12 @@ impl Launch {
         self.directory.path()
     }
 
+    /// Adds an argument.
+    pub(crate) fn arg(mut self, argument: &str) -> Launch {
+        self.command.arg(argument);
+        self
+    }
+
     /// Adds or replaces one variable of its environment.
     pub(crate) fn env(mut self, name: &str, value: &str) -> Launch {
         self.command.env(name, value);
