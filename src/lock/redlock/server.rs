@@ -215,8 +215,8 @@ impl Server {
                 Err(fault(what(), error))
             }
             Err(_) => {
-                self.hang_up(number, (ErrorKind::Io, "no answer within 2 s").into()).await;
-                Err(Error::new(Kind::Unreachable, what() + ": no answer within 2 s"))
+                self.hang_up(number, no_answer()).await;
+                Err(fault(what(), no_answer()))
             }
         }
     }
@@ -231,15 +231,15 @@ impl Server {
         let now = Instant::now();
         let sick = self.0.failures.load(Ordering::Relaxed) > 0;
         if sick && line.not_before.is_some_and(|at| at > now) {
-            let unknown = || (ErrorKind::Io, "no connection yet").into();
-            return Err(line.why.clone().unwrap_or_else(unknown));
+            return Err(line.why.clone().unwrap_or_else(no_answer));
         }
         // Noted first: whoever gives up waiting drops this midway.
         let tries = self.0.failures.fetch_add(1, Ordering::Relaxed).saturating_add(1);
         line.not_before = Some(now + RECONNECT.delay(tries, fastrand::f64()));
-        let settings = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(ANSWER))
-            .set_response_timeout(None);
+        line.why = Some(no_answer());
+        // The time that the whole call may take bounds it.
+        let settings =
+            AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
         match self.0.client.get_multiplexed_async_connection_with_config(&settings).await {
             Ok(connection) => {
                 line.connection = Some(connection.clone());
@@ -263,6 +263,10 @@ impl Server {
             line.why = Some(why);
         }
     }
+}
+
+fn no_answer() -> RedisError {
+    (ErrorKind::Io, "no answer within 2 s").into()
 }
 
 fn fault(what: String, error: RedisError) -> Error {

@@ -6,10 +6,13 @@ use crate::support::{
     daemon::{Daemon, longshore},
     eventually,
     exchange::Exchange,
-    proxy::Fault,
+    proxy::{Fault, Gate},
     redis::{Redis, idempotency, redis, redis_with},
 };
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
 
 /// A queue whose handler says when it begins and ends; it lasts until the file `go` is there.
 fn settings(ground: &Ground, store: &str, more: &str) -> String {
@@ -197,6 +200,79 @@ async fn a_stop_releases_the_locks() {
     assert_eq!(stop(daemon), 75, "the handler was cut off");
     assert!(redis.keys("sqs:event:").is_empty());
     assert_eq!(ground.counts("q").await, (1, 0), "given back at once");
+}
+
+/// What Redis held each time a delete came by.
+fn keys_at_deletes(ground: &Ground, redis: &Arc<Redis>) -> Arc<Mutex<Vec<Vec<String>>>> {
+    let (seen, redis) = (Arc::new(Mutex::new(Vec::new())), Arc::clone(redis));
+    let notes = Arc::clone(&seen);
+    let look = move |request: &Exchange| {
+        if is_delete(request) {
+            notes.lock().unwrap().push(redis.keys("sqs:"));
+        }
+        false
+    };
+    ground.proxy.on(1, look, Fault::CutBefore);
+    seen
+}
+
+/// Redis answers late: sometimes within its two seconds, sometimes not.
+#[tokio::test]
+async fn no_delete_is_sent_before_a_late_redis_has_confirmed_and_no_lock_released_before_the_delete()
+ {
+    let (ground, redis) = (embedded(), Arc::new(redis()));
+    ground.queue("q", &[]).await;
+    let at_deletes = keys_at_deletes(&ground, &redis);
+    let settings = settings(&ground, &idempotency(&[&redis], ""), "");
+    let daemon = ground.run(&settings);
+    for (round, patience) in [500, 3000].into_iter().enumerate() {
+        drop(std::fs::remove_file(ground.path("go")));
+        ground.send("q", "x").await;
+        ground.wait_lines("begun", round + 1);
+        redis.freeze();
+        go(&ground);
+        ground.wait_lines("done", round + 1);
+        let frozen = Instant::now();
+        eventually("it has been late", PATIENCE, || {
+            frozen.elapsed() > Duration::from_millis(patience)
+        });
+        assert_eq!(ground.proxy.of("DeleteMessageBatch").len(), round, "it is not confirmed");
+        let gate = Gate::closed();
+        ground.proxy.on(1, is_delete, Fault::HoldReply(gate.clone()));
+        redis.thaw();
+        eventually("the delete", PATIENCE, || gate.arrived() == 1);
+        assert_eq!(redis.keys("sqs:event:").len(), 1, "locked until the delete is confirmed");
+        gate.open();
+        ground.wait_empty("q").await;
+        eventually("the unlock", PATIENCE, || redis.keys("sqs:event:").is_empty());
+    }
+    for (deletes, keys) in at_deletes.lock().unwrap().iter().enumerate() {
+        let finished = keys.iter().filter(|key| key.starts_with("sqs:done:")).count();
+        assert_eq!(finished, deletes + 1, "finished before the delete: {keys:?}");
+    }
+    assert_eq!(ground.lines("done").len(), 2, "each once: {}", daemon.output());
+    assert_eq!(stop(daemon), 0);
+}
+
+/// A Redis that hangs from the start hangs neither a message nor the stop.
+#[tokio::test]
+async fn a_redis_that_hangs_holds_up_neither_messages_nor_the_stop() {
+    let (ground, redis) = (embedded(), redis());
+    ground.queue("q", &[]).await;
+    go(&ground);
+    redis.freeze();
+    ground.send("q", "x").await;
+    let retry = ground.run(&settings(&ground, &idempotency(&[&redis], ""), ""));
+    log_line(&retry, &["ERROR", "idempotency store is away", "no answer within 2 s"]);
+    assert_eq!(ground.proxy.of("ReceiveMessage").len(), 0, "no receive is spent");
+    let asked = Instant::now();
+    assert_eq!(stop(retry), 0);
+    assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
+    let store = idempotency(&[&redis], "on_store_error = \"proceed\"");
+    let proceed = ground.run(&settings(&ground, &store, ""));
+    ground.wait_lines("done", 1);
+    ground.wait_empty("q").await;
+    assert_eq!(stop(proceed), 0);
 }
 
 fn check(ground: &Ground, store: &str) -> crate::support::daemon::Finished {

@@ -5,6 +5,7 @@ use super::{
     daemon::{Daemon, program},
     eventually, free_port,
 };
+use rustix::process::Signal;
 use std::{
     io::{Read, Write},
     net::TcpStream,
@@ -40,6 +41,15 @@ impl Redis {
     /// Ends it at once, as a power cut does.
     pub(crate) fn kill(&mut self) {
         drop(self.server.take());
+    }
+
+    /// It keeps its connections and answers nothing, until `thaw`.
+    pub(crate) fn freeze(&self) {
+        self.server.as_ref().expect("a running Redis").signal(Signal::STOP);
+    }
+
+    pub(crate) fn thaw(&self) {
+        self.server.as_ref().expect("a running Redis").signal(Signal::CONT);
     }
 
     /// Starts it, or starts it again on the same port.
