@@ -107,6 +107,7 @@ impl Launch {
         self
     }
 
+
     /// Adds or replaces one variable of its environment.
     pub(crate) fn env(mut self, name: &str, value: &str) -> Launch {
         self.command.env(name, value);
@@ -240,7 +241,7 @@ impl Daemon {
         self.child.try_wait().unwrap().map(code)
     }
 
-    fn signal(&self, signal: rustix::process::Signal) {
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
         let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(pid, signal).expect("the program still runs");
     }
