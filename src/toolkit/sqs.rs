@@ -1,5 +1,7 @@
 //! Queues by name, URL or ARN; what a queue says of itself; sending, one or many.
 
+mod carry;
+mod entry;
 pub mod redrive;
 mod send;
 
@@ -11,7 +13,7 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use crate::aws::fault::fault;
 use crate::error::{Error, Kind, Result};
 
-pub use send::{MOST_BYTES, SendReport, Sender};
+pub use send::{LONGEST_DELAY, MOST_BYTES, SendReport, Sender, delay};
 
 /// The largest lease that SQS grants, counted from the receive.
 pub const LONGEST_LEASE: Duration = Duration::from_hours(12);
