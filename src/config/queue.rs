@@ -40,6 +40,8 @@ pub struct Queue {
     pub dead_letter_queue: Option<String>,
     /// The directory for rejected messages.
     pub set_aside: Option<PathBuf>,
+    /// Locks and finished ids, where `[idempotency]` is set.
+    pub idempotency: bool,
     /// The handler of every message that no route takes.
     pub handler: Option<Handler>,
     /// Handlers by event: an exact name, or a prefix written `Order*`.
@@ -66,6 +68,7 @@ impl Queue {
             handler_timeout: Duration::from_mins(30),
             dead_letter_queue: None,
             set_aside: None,
+            idempotency: true,
             handler: None,
             routes: BTreeMap::new(),
         }
@@ -76,7 +79,7 @@ impl Queue {
         if !section.has("queue") {
             section.missing("queue", "\"orders\" (a name, URL or ARN)");
         }
-        let aws = Self::read_aws(&mut section, base, address.as_ref());
+        let aws = aws_at(&mut section, base, address.as_ref().and_then(QueueAddress::region));
         let default = Self::new(section.text("queue").unwrap_or_default());
         let day = Duration::from_hours(12);
         let mut queue = Self {
@@ -100,6 +103,7 @@ impl Queue {
                 QueueAddress::read(text).map(|_| text.to_owned())
             }),
             set_aside: section.path_of("set_aside"),
+            idempotency: section.flag("idempotency").unwrap_or(default.idempotency),
             handler: handler::read(section.table("handler")),
             routes: handler::routes(section.tables("route")),
             ..default
@@ -109,20 +113,6 @@ impl Queue {
         }
         section.finish();
         queue
-    }
-
-    /// The region: this table's, else the address's, else that of `[aws]`.
-    fn read_aws(section: &mut Section<'_>, base: &Written, address: Option<&QueueAddress>) -> Aws {
-        let mut written = Written::read(section);
-        if let Some(of_address) = address.and_then(QueueAddress::region) {
-            if let Some(own) = written.region.as_deref().filter(|own| *own != of_address) {
-                let message =
-                    format!("region {own:?}, but the queue's address says {of_address:?}");
-                section.blame("region", message);
-            }
-            written.region = Some(of_address.to_owned());
-        }
-        written.over(base).resolve()
     }
 
     /// `message_attributes` is what RelengAPI calls them in its `read_args`.
@@ -142,4 +132,18 @@ impl Queue {
             self.attributes.push(self.event_key.clone());
         }
     }
+}
+
+/// How to reach a queue or topic; the region: this table's, else the address's, else that of
+/// `[aws]`.
+pub(super) fn aws_at(section: &mut Section<'_>, base: &Written, of_address: Option<&str>) -> Aws {
+    let mut written = Written::read(section);
+    if let Some(of_address) = of_address {
+        if let Some(own) = written.region.as_deref().filter(|own| *own != of_address) {
+            let message = format!("region {own:?}, but the address says {of_address:?}");
+            section.blame("region", message);
+        }
+        written.region = Some(of_address.to_owned());
+    }
+    written.over(base).resolve()
 }

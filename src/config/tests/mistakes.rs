@@ -51,7 +51,7 @@ url = \"ftp://x/\"
     assert!(
         shown.starts_with(
             "longshore.toml:1:1: unknown key \"drian_timeout\" at the top level; did you mean \
-             \"drain_timeout\"? allowed: aws, drain_timeout, log, queue, spool, status\n\
+             \"drain_timeout\"? allowed: aws, drain_timeout, idempotency, log, queue, spool, status\n\
              longshore.toml:4:13: directory: a text in quotes is wanted, not a number\n"
         ),
         "{shown}"
@@ -89,7 +89,7 @@ fn each_mistake_has_its_words() {
     let queue = |lines: &str| queue_with(lines);
     let secret = "access_key_id = \"i\"\nsecret_access_key = \"s\"\n";
     let cases: Vec<(String, &str)> = vec![
-        (String::new(), "nothing to do: there is neither a spool nor a queue"),
+        (String::new(), "nothing to do: there is neither a spool nor an outbox nor a queue"),
         ("drain_timeout = \"soon\"".into(), "unknown unit \"soon\""),
         ("drain_timeout = -1".into(), "drain_timeout: -1 seconds is not a duration"),
         ("[log]\nlevel = \"loud\"".into(), "\"loud\" is no level; allowed: off, error, warn"),

@@ -13,7 +13,9 @@ fn a_minimal_file_gets_every_default() {
         drain_timeout: Duration::from_secs(25),
         aws: Aws::default(),
         spools: BTreeMap::from([("a".to_owned(), Spool::new("a", "bucket"))]),
+        outboxes: BTreeMap::new(),
         queues: BTreeMap::from([("q".to_owned(), queue)]),
+        idempotency: None,
         notes: vec![],
     };
     assert_eq!(config, expected);

@@ -13,7 +13,7 @@ use crate::aws::fault::fault;
 use crate::backoff::Backoff;
 use crate::error::{Error, Kind, Result};
 use crate::message::{Attribute, Outgoing};
-use crate::toolkit::sqs::SendReport;
+use crate::toolkit::transport::SendReport;
 
 /// The most bytes of a message, and of a batch, attributes included (SNS quotas: 256 KiB).
 pub const MOST_BYTES: usize = 256 << 10;

@@ -40,7 +40,7 @@ fn entry(message: &Outgoing, position: usize) -> Result<SendMessageBatchRequestE
 /// and with the body that we sent.
 ///
 /// Dropped midway, they may or may not have been sent.
-pub(super) async fn send_batch(
+pub(crate) async fn send_batch(
     client: &aws_sdk_sqs::Client,
     url: &QueueUrl,
     messages: &[&Outgoing],

@@ -8,6 +8,7 @@ use super::carry::{Outcome, Target};
 use crate::aws::batch::MOST_ENTRIES;
 use crate::error::{Error, Kind, Result};
 use crate::message::{Outgoing, is_allowed};
+use crate::toolkit::transport::SendReport;
 use crate::units;
 
 /// The most bytes of a message, and of a batch, attributes included (1 MiB since 2025; a queue may
@@ -37,15 +38,6 @@ pub fn delay(text: &str) -> std::result::Result<Duration, String> {
     Ok(delay)
 }
 
-/// What came of sending many.
-#[derive(Debug, Default)]
-pub struct SendReport {
-    /// How many were confirmed.
-    pub sent: u64,
-    /// Those that were not, by their number in the source (from 0), and why.
-    pub failed: Vec<(u64, Error)>,
-}
-
 /// Sends messages to one queue, in batches.
 ///
 /// Entries of one FIFO group that share a batch keep their order as long as none of them fails; one
@@ -61,7 +53,7 @@ pub struct Sender {
 }
 
 /// Why SQS would refuse it, known before it is asked.
-fn unfit(message: &Outgoing, fifo: bool) -> Option<String> {
+pub(crate) fn unfit(message: &Outgoing) -> Option<String> {
     if message.body.is_empty() {
         return Some("SQS takes no empty message".to_owned());
     }
@@ -78,6 +70,11 @@ fn unfit(message: &Outgoing, fifo: bool) -> Option<String> {
     if message.delay.is_some_and(|delay| delay > LONGEST_DELAY) {
         return Some("its delay is out of range: SQS takes from 0 s to 15 m".to_owned());
     }
+    None
+}
+
+/// The same, and what a queue of this kind refuses.
+fn unfit_for(message: &Outgoing, fifo: bool) -> Option<String> {
     if fifo && message.group.is_none() {
         return Some("a FIFO queue takes no message without a group".to_owned());
     }
@@ -87,7 +84,7 @@ fn unfit(message: &Outgoing, fifo: bool) -> Option<String> {
     if !fifo && message.deduplication_id.is_some() {
         return Some("a deduplication id is for FIFO queues, and this is none".to_owned());
     }
-    None
+    unfit(message)
 }
 
 impl Sender {
@@ -106,7 +103,7 @@ impl Sender {
     pub async fn push(&mut self, message: Outgoing) -> Result<()> {
         let number = self.taken;
         self.taken += 1;
-        if let Some(why) = unfit(&message, self.url.is_fifo()) {
+        if let Some(why) = unfit_for(&message, self.url.is_fifo()) {
             self.report_refused(number, why);
             return Ok(());
         }
@@ -167,7 +164,6 @@ mod tests {
 
     #[test]
     fn what_sqs_would_refuse_is_known_before() {
-        let unfit = |message: &Outgoing| super::unfit(message, false);
         assert!(unfit(&Outgoing::text("")).is_some());
         assert!(unfit(&Outgoing::text("a\u{0}b")).is_some_and(|why| why.contains("U+0000")));
         assert!(unfit(&Outgoing::text("x".repeat(MOST_BYTES + 1))).is_some());
@@ -183,11 +179,11 @@ mod tests {
         for (message, fifo, standard) in
             [(plain, false, true), (grouped, true, true), (named, true, false), (late, false, true)]
         {
-            assert_eq!(unfit(&message, true).is_none(), fifo, "{message:?}");
-            assert_eq!(unfit(&message, false).is_none(), standard, "{message:?}");
+            assert_eq!(unfit_for(&message, true).is_none(), fifo, "{message:?}");
+            assert_eq!(unfit_for(&message, false).is_none(), standard, "{message:?}");
         }
         let late = Outgoing { delay: Some(Duration::from_secs(901)), ..Outgoing::text("x") };
-        assert!(unfit(&late, false).is_some_and(|why| why.contains("out of range")));
+        assert!(unfit(&late).is_some_and(|why| why.contains("out of range")));
     }
 
     #[test]

@@ -68,11 +68,11 @@ async fn formats_are_exact_on_the_wire() {
     let message = only(&queue).await;
     assert_eq!(message.body(), Some("very cool message"));
     let attributes = message.message_attributes.unwrap();
-    let mut sent: Vec<(&str, &str, &str)> = attributes
+    let mut typed: Vec<(&str, &str, &str)> = attributes
         .iter()
         .map(|(name, value)| (&**name, value.data_type(), value.string_value().unwrap()))
         .collect();
-    sent.sort_unstable();
+    typed.sort_unstable();
     let expected = [
         ("artifactName", "String", "None"),
         ("artifactVersion", "String", "None"),
@@ -80,7 +80,7 @@ async fn formats_are_exact_on_the_wire() {
         ("objectType", "String", "rawContent"),
         ("payloadMimeType", "String", "text"),
     ];
-    assert_eq!(sent, expected);
+    assert_eq!(typed, expected);
 
     send("json", r#"{"b": 1, "a": [ ]}"#).expect(0, &[]);
     assert_eq!(only(&queue).await.body(), Some(r#"{"b": 1, "a": [ ]}"#));

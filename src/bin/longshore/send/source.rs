@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use longshore::error::Result;
 use longshore::message::Outgoing;
-use longshore::toolkit::sqs::{MOST_BYTES, SendReport};
+use longshore::toolkit::sqs::MOST_BYTES;
+use longshore::toolkit::transport::SendReport;
 use tokio::io::{BufReader, Stdin};
 
 use super::shape::Shape;
