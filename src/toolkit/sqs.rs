@@ -1,9 +1,13 @@
 //! Queues by name, URL or ARN; what a queue says of itself; sending, one or many.
 
 mod carry;
+mod decode;
 mod entry;
+mod queue;
 pub mod redrive;
 mod send;
+mod settle;
+mod single;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -14,6 +18,7 @@ use crate::aws::fault::fault;
 use crate::error::{Error, Kind, Result};
 
 pub(crate) use entry::send_batch;
+pub use queue::{Held, Queue, Reading};
 pub(crate) use send::unfit;
 pub use send::{LONGEST_DELAY, MOST_BYTES, Sender, delay};
 

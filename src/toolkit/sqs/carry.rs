@@ -12,7 +12,7 @@ use super::entry::send_batch;
 use super::{MOST_BYTES, QueueUrl};
 
 /// How often an entry, or a whole call, is tried that fails in a way that may pass.
-const TRIES: u32 = 5;
+pub(super) const TRIES: u32 = 5;
 const AFTER_FAILURE: Backoff =
     Backoff::doubling(Duration::from_millis(200), Duration::from_secs(5));
 

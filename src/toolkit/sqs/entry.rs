@@ -25,13 +25,8 @@ fn entry(message: &Outgoing, position: usize) -> Result<SendMessageBatchRequestE
         entry = entry.message_attributes(name, as_sdk(message.data_type(name, value), value)?);
     }
     if let Some(trace) = &message.trace_header {
-        let value = MessageSystemAttributeValue::builder()
-            .data_type("String")
-            .string_value(trace)
-            .build()
-            .map_err(unbuilt)?;
-        entry = entry
-            .message_system_attributes(MessageSystemAttributeNameForSends::AwsTraceHeader, value);
+        let name = MessageSystemAttributeNameForSends::AwsTraceHeader;
+        entry = entry.message_system_attributes(name, trace_as_sdk(trace)?);
     }
     entry.build().map_err(unbuilt)
 }
@@ -88,7 +83,7 @@ fn unconfirmed(
 }
 
 /// An attribute as the SDK wants it.
-fn as_sdk(data_type: &str, value: &Attribute) -> Result<MessageAttributeValue> {
+pub(super) fn as_sdk(data_type: &str, value: &Attribute) -> Result<MessageAttributeValue> {
     let builder = MessageAttributeValue::builder().data_type(data_type);
     match value {
         Attribute::String(text) | Attribute::Number(text) => builder.string_value(text),
@@ -96,6 +91,12 @@ fn as_sdk(data_type: &str, value: &Attribute) -> Result<MessageAttributeValue> {
     }
     .build()
     .map_err(unbuilt)
+}
+
+/// The trace header as the SDK wants it.
+pub(super) fn trace_as_sdk(trace: &str) -> Result<MessageSystemAttributeValue> {
+    let builder = MessageSystemAttributeValue::builder().data_type("String");
+    builder.string_value(trace).build().map_err(unbuilt)
 }
 
 fn unbuilt(error: aws_sdk_sqs::error::BuildError) -> Error {

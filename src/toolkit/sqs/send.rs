@@ -49,7 +49,7 @@ pub struct Sender {
     pending: Vec<(u64, Outgoing)>,
     bytes: usize,
     taken: u64,
-    report: SendReport,
+    pub(super) report: SendReport,
 }
 
 /// Why SQS would refuse it, known before it is asked.
