@@ -17,6 +17,7 @@ mod document;
 pub mod env;
 mod file;
 mod handler;
+mod idempotency;
 mod ini;
 mod local;
 mod log;
@@ -33,11 +34,12 @@ mod tests;
 
 pub use self::aws::{Aws, Credentials, Secret};
 pub use self::handler::{Exec, Handler, Http};
+pub use self::idempotency::{Idempotency, IdempotencyStore, OnStoreError, RedisServer};
 pub use self::local::Local;
 pub use self::log::{Level, Log, LogFormat, LogTarget};
 pub use self::mistakes::{Mistake, Mistakes};
 pub use self::names::QueueAddress;
-pub(crate) use self::names::{attribute as attribute_name, group as group_name};
+pub(crate) use self::names::group as group_name;
 pub use self::outbox::{Destination, Outbox, Outlet};
 pub use self::queue::Queue;
 pub use self::spool::{Ignore, Spool, Texts};
@@ -65,6 +67,8 @@ pub struct Config {
     pub outboxes: BTreeMap<String, Spool>,
     /// `[queue.NAME]`, by name.
     pub queues: BTreeMap<String, Queue>,
+    /// `[idempotency]`: locks and finished ids, for every queue that does not opt out.
+    pub idempotency: Option<Idempotency>,
     /// What is no mistake but deserves a warning: options that are not read, a queue read twice.
     pub notes: Vec<String>,
 }

@@ -1,5 +1,7 @@
 //! The friendly AWS API: verbs for handlers, scripts and the command line.
 
 pub mod permission;
+pub mod sns;
 pub mod outbox;
 pub mod sqs;
+pub mod transport;

@@ -28,6 +28,7 @@ pub(super) fn all(config: &Config, document: &Document) {
         outlets(name, queue, document);
     }
     shared_queues(config, document);
+    lock_servers(config, document);
     slow_stops(config, document);
 }
 
@@ -122,6 +123,23 @@ fn shared_queues(config: &Config, document: &Document) {
             let shown = &queue.queue;
             document.note(at, format!("the sections {other} and {name} read one queue, {shown}"));
         }
+    }
+}
+
+/// A quorum counts on servers that fail one by one.
+fn lock_servers(config: &Config, document: &Document) {
+    let Some(idempotency) = &config.idempotency else { return };
+    if let Some(address) = idempotency.shared_host() {
+        let at = document.place(&["idempotency", "servers"]);
+        document.note(at, format!(
+            "idempotency: several databases of {address} are one server; they fail together, so \
+             one of them does as well"
+        ));
+    }
+    let opted_out = config.queues.values().filter(|queue| !queue.idempotency).count();
+    if !config.queues.is_empty() && opted_out == config.queues.len() {
+        let at = document.place(&["idempotency"]);
+        document.note(at, "idempotency: every queue has opted out of it".to_owned());
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::aws::Written;
 use super::document::Document;
+use super::idempotency::Idempotency;
 use super::log::Log;
 use super::outbox::Outbox;
 use super::queue::Queue;
@@ -27,6 +28,7 @@ pub(super) fn read(document: &Document) -> Config {
     let base = Written::read(&mut aws);
     aws.finish();
 
+    let idempotency = Idempotency::read(root.table("idempotency"));
     let spools = named(root.tables("spool"), |section| Spool::read(section, &base));
     let outboxes = named(root.tables("outbox"), |section| Outbox::read(section, &base));
     let queues = named(root.tables("queue"), |section| Queue::read(section, &base));
@@ -39,6 +41,7 @@ pub(super) fn read(document: &Document) -> Config {
         spools,
         outboxes,
         queues,
+        idempotency,
         notes: Vec::new(),
     };
     if document.dialect == Dialect::Ini {

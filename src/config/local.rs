@@ -45,6 +45,7 @@ impl Config {
             spools: BTreeMap::from([("local".to_owned(), Spool::new("spool", "local"))]),
             outboxes: BTreeMap::new(),
             queues: BTreeMap::from([("inbox".to_owned(), inbox)]),
+            idempotency: None,
             notes: Vec::new(),
         }
     }
@@ -93,6 +94,10 @@ impl Config {
             if !local.yes {
                 urls_beyond(name, queue, &mut wrong);
             }
+        }
+        if let Some(idempotency) = self.idempotency.as_ref().filter(|_| !local.yes) {
+            let beyond = idempotency.beyond_this_host();
+            wrong.extend(beyond.map(|server| format!("idempotency: {server} leaves this host")));
         }
         if wrong.is_empty() {
             return Ok(self);

@@ -7,7 +7,7 @@ use longshore::config::{self, Config, env};
 use longshore::error::Result;
 use longshore::finding::{Finding, Health};
 use longshore::worker::Worker;
-use longshore::{aws, handlers, queue, spool, units};
+use longshore::{aws, handlers, lock, queue, spool, units};
 use serde_json::json;
 
 use crate::args::Check;
@@ -79,6 +79,9 @@ async fn online(args: &Check, config: &Config, findings: &mut Findings) {
     }
     for (name, settings) in config.spools.iter().chain(&config.outboxes) {
         findings.tell_all(spool::check(name, settings, &connections, args.probe).await);
+    }
+    if let Some(settings) = &config.idempotency {
+        findings.tell_all(lock::check(settings).await);
     }
     for (name, settings) in &config.queues {
         findings.tell_all(handlers::check(name, settings));

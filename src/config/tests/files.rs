@@ -40,7 +40,17 @@ fn every_key_that_is_read_stands_in_the_reference() {
     file::read(&document);
     let written: BTreeSet<String> = keys(&text).into_iter().map(|(key, _)| key).collect();
     let tables = [
-        "aws", "log", "status", "spool", "outbox", "queue", "handler", "route", "exec", "http",
+        "aws",
+        "log",
+        "status",
+        "idempotency",
+        "spool",
+        "outbox",
+        "queue",
+        "handler",
+        "route",
+        "exec",
+        "http",
         "print",
     ];
     for key in document.known() {
@@ -84,6 +94,9 @@ fn the_defaults_of_the_reference_are_those_of_the_code() {
             "orders".to_owned(),
             Queue { handler: handler.clone(), routes: routes.clone(), ..Queue::new("orders") },
         )]),
+        idempotency: Some(Idempotency::new(IdempotencyStore::Redis(vec![
+            RedisServer::read("redis://127.0.0.1:6379").unwrap(),
+        ]))),
         notes: vec![],
     };
     assert_eq!(config, expected);
@@ -119,6 +132,9 @@ fn the_examples_of_keys_without_default_are_sound() {
         if key == "message_attributes" {
             changed.retain(|line| !line.starts_with("attributes = "));
         }
+        if key == "servers_file" {
+            changed.retain(|line| !line.starts_with("servers = "));
+        }
         if key == "topic" {
             changed.retain(|line| line != "queue = \"notices\"");
         }
@@ -133,7 +149,8 @@ fn the_examples_of_keys_without_default_are_sound() {
             _ => {}
         }
         let secrets = tempfile::tempdir().unwrap();
-        for name in ["aws-secret", "aws-token"] {
+        std::fs::write(secrets.path().join("redis-servers"), "redis://a\nredis://b").unwrap();
+        for name in ["aws-secret", "aws-token", "redis-password"] {
             std::fs::write(secrets.path().join(name), "x").unwrap();
         }
         let environment = Environment { credentials_directory: Some(secrets.path().to_owned()) };

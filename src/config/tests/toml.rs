@@ -15,6 +15,7 @@ fn a_minimal_file_gets_every_default() {
         spools: BTreeMap::from([("a".to_owned(), Spool::new("a", "bucket"))]),
         outboxes: BTreeMap::new(),
         queues: BTreeMap::from([("q".to_owned(), queue)]),
+        idempotency: None,
         notes: vec![],
     };
     assert_eq!(config, expected);

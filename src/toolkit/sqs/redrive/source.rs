@@ -11,13 +11,11 @@ use aws_sdk_sqs::types::{
 };
 use bytes::Bytes;
 
-use super::End;
+use super::{End, Options};
 use crate::aws::batch;
 use crate::aws::fault::fault;
 use crate::error::{Error, Kind, Result};
 use crate::message::{Attribute, Message};
-
-use super::held::MOVING_LEASE;
 
 /// What an answer may take beyond the time that the receive waits by itself.
 const ANSWER: Duration = Duration::from_secs(15);
@@ -36,9 +34,16 @@ pub(super) struct About {
 }
 
 impl About {
-    /// Two emulators may serve the same ARN: when it was made tells them apart.
-    pub(super) fn is_same_queue(&self, other: &Self) -> bool {
-        self.arn.is_some() && self.arn == other.arn && self.created == other.created
+    /// An ARN is one queue's alone, but for emulators: several may serve the same one, and when it
+    /// was made tells them apart; one may serve two regions under the same URL.
+    pub(super) fn is_same_queue(&self, other: &Self, same_place: bool) -> bool {
+        match (&self.arn, &other.arn) {
+            (Some(own), Some(other_arn)) if own == other_arn => {
+                same_place || self.created == other.created
+            }
+            (Some(_), Some(_)) => false,
+            _ => same_place,
+        }
     }
 }
 
@@ -77,9 +82,9 @@ pub(super) async fn about(end: &End) -> Result<Option<About>> {
 pub(super) async fn receive(
     end: &End,
     most: usize,
-    wait: Duration,
-    event_key: &str,
+    options: &Options,
 ) -> Result<Vec<(Message, String)>> {
+    let wait = options.wait;
     let timeouts = TimeoutConfig::builder().operation_attempt_timeout(wait + ANSWER).build();
     let system =
         [MessageSystemAttributeName::MessageGroupId, MessageSystemAttributeName::AwsTraceHeader];
@@ -89,7 +94,7 @@ pub(super) async fn receive(
         .queue_url(end.url.as_str())
         .max_number_of_messages(i32::try_from(most).unwrap_or(i32::MAX))
         .wait_time_seconds(seconds(wait))
-        .visibility_timeout(seconds(MOVING_LEASE))
+        .visibility_timeout(seconds(options.lease))
         .message_attribute_names("All")
         .set_message_system_attribute_names(Some(system.into()))
         .customize()
@@ -98,7 +103,9 @@ pub(super) async fn receive(
         .await
         .map_err(|error| fault(format!("receiving from queue {}", end.url.name()), error))?;
     let messages = answer.messages.unwrap_or_default().into_iter();
-    Ok(messages.filter_map(|message| received(message, end.url.name(), event_key)).collect())
+    Ok(messages
+        .filter_map(|message| received(message, end.url.name(), &options.event_key))
+        .collect())
 }
 
 /// Deletes up to ten messages by their handles: of each whether it failed.
