@@ -1,7 +1,11 @@
 //! Queues by name, URL or ARN; what a queue says of itself; sending, one or many.
 
 pub mod redrive;
+mod decode;
+mod queue;
 mod send;
+mod settle;
+mod single;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -11,6 +15,7 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use crate::aws::fault::fault;
 use crate::error::{Error, Kind, Result};
 
+pub use queue::{Held, Queue, Reading};
 pub use send::{MOST_BYTES, Sender};
 pub(crate) use send::{send_batch, unfit};
 

@@ -117,7 +117,7 @@ impl Queue {
     async fn make(endpoint: &str, name: &str) -> Queue {
         let sqs = aws::sqs(endpoint);
         let mut make = sqs.create_queue().queue_name(name);
-        if name.ends_with(".fifo") {
+        if name.strip_suffix(".fifo").is_some() {
             make = make.attributes("FifoQueue".into(), "true");
         }
         let url = make.send().await.unwrap().queue_url.unwrap();

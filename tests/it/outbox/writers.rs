@@ -99,7 +99,7 @@ async fn what_the_library_leaves_arrives_whole_and_in_order() {
         message.attributes.insert("n".to_owned(), Attribute::Number(number.to_string()));
         message.labels.insert("n".to_owned(), "Number.int".to_owned());
         message.delay = (number == 49).then_some(Duration::from_secs(1));
-        outbox.send(&message).unwrap();
+        outbox.put(&message).unwrap();
     }
     assert_eq!(place.once(&server.endpoint(), "queue = \"notices\""), 0);
     let messages = queue.take(50).await;

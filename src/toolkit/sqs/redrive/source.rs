@@ -1,21 +1,16 @@
 //! The calls to the queue that is emptied.
 
-use std::collections::BTreeMap;
-
 use std::time::Duration;
 
 use aws_config::timeout::TimeoutConfig;
-use aws_sdk_sqs::types::{
-    ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry,
-    MessageAttributeValue, MessageSystemAttributeName, QueueAttributeName,
-};
-use bytes::Bytes;
+use aws_sdk_sqs::types::{MessageSystemAttributeName, QueueAttributeName};
 
 use super::{End, Options};
-use crate::aws::batch;
 use crate::aws::fault::fault;
 use crate::error::{Error, Kind, Result};
-use crate::message::{Attribute, Message};
+use crate::message::Message;
+use crate::toolkit::sqs::decode::received;
+use crate::toolkit::sqs::settle::{self, seconds};
 
 /// What an answer may take beyond the time that the receive waits by itself.
 const ANSWER: Duration = Duration::from_secs(15);
@@ -110,92 +105,10 @@ pub(super) async fn receive(
 
 /// Deletes up to ten messages by their handles: of each whether it failed.
 pub(super) async fn delete(end: &End, handles: &[&str]) -> Vec<Option<Error>> {
-    let what = format!("deleting from queue {}", end.url.name());
-    let entries = handles.iter().enumerate().map(|(position, handle)| {
-        DeleteMessageBatchRequestEntry::builder()
-            .id(batch::entry_id(position))
-            .receipt_handle(*handle)
-            .build()
-            .map_err(unbuilt)
-    });
-    let call = async {
-        let request = end.client.delete_message_batch().queue_url(end.url.as_str());
-        let entries = entries.collect::<Result<Vec<_>>>()?;
-        let answer = request.set_entries(Some(entries)).send().await;
-        let answer = answer.map_err(|error| fault(&what, error))?;
-        Ok(batch::outcomes(&answer.failed, handles.len(), &what))
-    };
-    call.await.unwrap_or_else(|error| batch::all_failed(handles.len(), &error))
+    settle::delete(&end.client, &end.url, handles).await
 }
 
 /// Sets the leases of up to ten messages anew, each counted from now: of each whether it failed.
 pub(super) async fn hide(end: &End, changes: Vec<(&str, Duration)>) -> Vec<Option<Error>> {
-    let what = format!("changing the visibility of messages of queue {}", end.url.name());
-    let entries = changes.iter().enumerate().map(|(position, (handle, lease))| {
-        ChangeMessageVisibilityBatchRequestEntry::builder()
-            .id(batch::entry_id(position))
-            .receipt_handle(*handle)
-            .visibility_timeout(seconds(*lease))
-            .build()
-            .map_err(unbuilt)
-    });
-    let call = async {
-        let request = end.client.change_message_visibility_batch().queue_url(end.url.as_str());
-        let entries = entries.collect::<Result<Vec<_>>>()?;
-        let answer = request.set_entries(Some(entries)).send().await;
-        let answer = answer.map_err(|error| fault(&what, error))?;
-        Ok(batch::outcomes(&answer.failed, changes.len(), &what))
-    };
-    call.await.unwrap_or_else(|error| batch::all_failed(changes.len(), &error))
-}
-
-/// Whole seconds, as SQS counts.
-fn seconds(duration: Duration) -> i32 {
-    i32::try_from(duration.as_secs()).unwrap_or(i32::MAX)
-}
-
-fn unbuilt(error: aws_sdk_sqs::error::BuildError) -> Error {
-    Error::new(Kind::Bug, "building a batch for SQS").because(error)
-}
-
-fn received(
-    message: aws_sdk_sqs::types::Message,
-    queue: &str,
-    event_key: &str,
-) -> Option<(Message, String)> {
-    let values = message.message_attributes.unwrap_or_default();
-    let labels = values
-        .iter()
-        .filter(|(_, value)| value.data_type.contains('.'))
-        .map(|(name, value)| (name.clone(), value.data_type.clone()))
-        .collect();
-    let attributes: BTreeMap<String, Attribute> =
-        values.into_iter().filter_map(|(name, value)| Some((name, attribute(value)?))).collect();
-    let event = attributes.get(event_key).and_then(Attribute::as_text).map(str::to_owned);
-    let system = message.attributes.unwrap_or_default().into_iter();
-    let system_attributes = system.map(|(name, value)| (name.as_str().to_owned(), value)).collect();
-    let message = (
-        Message {
-            id: message.message_id?,
-            queue: queue.to_owned(),
-            body: message.body.unwrap_or_default().into(),
-            attributes,
-            labels,
-            system_attributes,
-            event,
-        },
-        message.receipt_handle?,
-    );
-    Some(message)
-}
-
-fn attribute(value: MessageAttributeValue) -> Option<Attribute> {
-    match value.data_type.split('.').next() {
-        Some("String") => value.string_value.map(Attribute::String),
-        Some("Number") => value.string_value.map(Attribute::Number),
-        Some("Binary") => {
-            value.binary_value.map(|blob| Attribute::Binary(Bytes::from(blob.into_inner())))
-        }
-        _ => None,
-    }
+    settle::hide(&end.client, &end.url, &changes).await
 }
