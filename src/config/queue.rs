@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::aws::{Aws, Written};
 use super::handler::{self, Handler};
 use super::names::{self, QueueAddress};
+use super::payload::Payload;
 use super::section::Section;
 use super::spool::retry;
 use crate::backoff::Backoff;
@@ -42,6 +43,8 @@ pub struct Queue {
     pub set_aside: Option<PathBuf>,
     /// Locks and finished ids, where `[idempotency]` is set.
     pub idempotency: bool,
+    /// How bodies are unpacked.
+    pub payload: Payload,
     /// The handler of every message that no route takes.
     pub handler: Option<Handler>,
     /// Handlers by event: an exact name, or a prefix written `Order*`.
@@ -69,6 +72,7 @@ impl Queue {
             dead_letter_queue: None,
             set_aside: None,
             idempotency: true,
+            payload: Payload::default(),
             handler: None,
             routes: BTreeMap::new(),
         }
@@ -104,12 +108,16 @@ impl Queue {
             }),
             set_aside: section.path_of("set_aside"),
             idempotency: section.flag("idempotency").unwrap_or(default.idempotency),
+            payload: Payload::read(&mut section),
             handler: handler::read(section.table("handler")),
             routes: handler::routes(section.tables("route")),
             ..default
         };
         if !queue.routes.is_empty() {
-            queue.ask_for_event();
+            queue.ask_for(&queue.event_key.clone());
+        }
+        for attribute in queue.payload.clone().attributes() {
+            queue.ask_for(attribute);
         }
         section.finish();
         queue
@@ -126,10 +134,11 @@ impl Queue {
         own.or(other)
     }
 
-    /// Without its attribute no route could ever match.
-    fn ask_for_event(&mut self) {
-        if !self.attributes.iter().any(|pattern| names::covers(pattern, &self.event_key)) {
-            self.attributes.push(self.event_key.clone());
+    /// What is gone by has to come: without its attribute no route could ever match, and no pointer
+    /// could be told.
+    fn ask_for(&mut self, attribute: &str) {
+        if !self.attributes.iter().any(|pattern| names::covers(pattern, attribute)) {
+            self.attributes.push(attribute.to_owned());
         }
     }
 }

@@ -21,6 +21,7 @@ mod house;
 mod logs;
 mod outbox;
 mod outside;
+mod payloads;
 mod queue_time;
 mod queues;
 mod redrive_time;

@@ -173,6 +173,18 @@ fn each_mistake_has_its_words() {
             queue("attributes = []\nmessage_attributes = []"),
             "message_attributes is another name of attributes",
         ),
+        (
+            queue("payload = [\"sns\", \"zip\"]"),
+            "payload: \"zip\" is no step; steps are sns, s3-event",
+        ),
+        (queue("payload = \"sns\""), "a list of texts"),
+        (
+            queue(&format!("payload = [{}]", "\"gzip\",".repeat(9))),
+            "payload: 9 steps; there may be 8",
+        ),
+        (queue("payload_limit = \"3GiB\""), "payload_limit: from 1 to 2147483648 bytes"),
+        (queue("delete_payload = true"), "write payload = [\"pointer?\"]"),
+        (queue("payload = [\"sns?\"]\ndelete_payload = true"), "nothing names an object"),
         (queue("system_attributes = [\"Age\"]"), "\"Age\" is no system attribute; allowed: All"),
         (queue("dead_letter_queue = \"orders\""), "is its own dead_letter_queue"),
         (queue("dead_letter_queue = \"dead.fifo\""), "are both FIFO"),
