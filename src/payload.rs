@@ -19,6 +19,9 @@
 //! to a dead-letter queue is always the message as it came.
 
 pub mod codec;
+<<<<<<< HEAD
+pub mod folder;
+=======
 mod encoding;
 pub(crate) mod envelope;
 pub mod pointer;
@@ -229,3 +232,4 @@ impl Unpacker {
         self.blocking.run(move || work(&body, &bounds)).await.map_err(Stop::Later)?
     }
 }
+>>>>>>> main
