@@ -14,10 +14,12 @@ use std::time::Duration;
 mod aws;
 mod check;
 mod document;
+mod events;
 pub mod env;
 mod file;
 mod handler;
 mod ini;
+mod iniesta;
 mod local;
 mod log;
 mod mistakes;
@@ -31,12 +33,14 @@ mod zc;
 mod tests;
 
 pub use self::aws::{Aws, Credentials, Secret};
+pub(crate) use self::events::route_mistakes;
+pub use self::events::{Events, Initialization};
 pub use self::handler::{Exec, Handler, Http};
 pub use self::local::Local;
 pub use self::log::{Level, Log, LogFormat, LogTarget};
 pub use self::mistakes::{Mistake, Mistakes};
 pub use self::names::QueueAddress;
-pub use self::queue::Queue;
+pub use self::queue::{OnUnrouted, Queue};
 pub use self::spool::{Ignore, Spool, Texts};
 pub use self::zc::SPOOL as ZC_SPOOL;
 
@@ -56,6 +60,10 @@ pub struct Config {
     pub drain_timeout: Duration,
     /// `[aws]`: how to reach AWS for what no spool or queue says.
     pub aws: Aws,
+    /// `[events]`: what is announced through a topic and wanted from it.
+    pub events: Events,
+    /// Nothing is to be done but what `longshore check` does (`INIESTA_DRY_RUN`).
+    pub dry_run: bool,
     /// `[spool.NAME]`, by name.
     pub spools: BTreeMap<String, Spool>,
     /// `[queue.NAME]`, by name.
@@ -146,6 +154,7 @@ impl Config {
         let config = file::read(&document);
         if handlers == Handlers::InSettings {
             check::handlers(&config, &document);
+            events::check_routes(&config, &document);
         }
         if document.has_mistakes() { Err(document.into_mistakes()) } else { Ok(config) }
     }

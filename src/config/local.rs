@@ -13,7 +13,7 @@ use super::mistakes::Mistakes;
 use super::names::{self, QueueAddress};
 use super::queue::Queue;
 use super::spool::Spool;
-use super::{Config, file};
+use super::{Config, Events, file};
 use crate::error::Result;
 
 /// Where the embedded AWS is and where its files are.
@@ -41,6 +41,8 @@ impl Config {
             listen: None,
             drain_timeout: file::DRAIN_TIMEOUT,
             aws: Aws::default(),
+            events: Events::default(),
+            dry_run: false,
             spools: BTreeMap::from([("local".to_owned(), Spool::new("spool", "local"))]),
             queues: BTreeMap::from([("inbox".to_owned(), inbox)]),
             notes: Vec::new(),
@@ -57,6 +59,7 @@ impl Config {
     pub fn local(mut self, local: Local<'_>) -> Result<Self> {
         let mut wrong = Vec::new();
         seal(&mut self.aws, local.endpoint);
+        seal(&mut self.events.aws, local.endpoint);
         for (name, spool) in &mut self.spools {
             seal(&mut spool.aws, local.endpoint);
             let own = spool.directory.clone();

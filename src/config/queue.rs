@@ -5,10 +5,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::aws::{Aws, Written};
+use super::document::Document;
 use super::handler::{self, Handler};
 use super::names::{self, QueueAddress};
 use super::section::Section;
 use super::spool::retry;
+use super::{Events, iniesta};
 use crate::backoff::Backoff;
 
 /// `[queue.NAME]`: a queue whose messages go to handlers.
@@ -42,8 +44,21 @@ pub struct Queue {
     pub set_aside: Option<PathBuf>,
     /// The handler of every message that no route takes.
     pub handler: Option<Handler>,
+    /// What becomes of a message that no handler takes.
+    pub on_unrouted: OnUnrouted,
     /// Handlers by event: an exact name, or a prefix written `Order*`.
     pub routes: BTreeMap<String, Handler>,
+}
+
+/// What becomes of a message that no handler takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnUnrouted {
+    /// It is tried again by the queue's backoff, as one whose handler failed.
+    Retry,
+    /// It is rejected.
+    Reject,
+    /// It is deleted.
+    Delete,
 }
 
 /// A message cannot be held longer (SQS).
@@ -67,24 +82,41 @@ impl Queue {
             dead_letter_queue: None,
             set_aside: None,
             handler: None,
+            on_unrouted: OnUnrouted::Retry,
             routes: BTreeMap::new(),
         }
     }
 
-    pub(super) fn read(mut section: Section<'_>, base: &Written) -> Self {
-        let address = section.formed("queue", QueueAddress::read);
-        if !section.has("queue") {
+    pub(super) fn read(mut section: Section<'_>, base: &Written, events: &Events) -> Self {
+        let document = section.document;
+        let of_iniesta = || iniesta::queue(document, events.service.as_deref());
+        let unwritten = if section.has("queue") { None } else { of_iniesta() };
+        let address = match &unwritten {
+            Some(name) => QueueAddress::read(name).ok(),
+            None => section.formed("queue", QueueAddress::read),
+        };
+        if !section.has("queue") && unwritten.is_none() {
             section.missing("queue", "\"orders\" (a name, URL or ARN)");
         }
         let aws = Self::read_aws(&mut section, base, address.as_ref());
-        let default = Self::new(section.text("queue").unwrap_or_default());
+        let written = section.text("queue");
+        let default = Self {
+            event_key: events.event_key.clone(),
+            ..Self::new(written.or(unwritten).unwrap_or_default())
+        };
         let day = Duration::from_hours(12);
         let mut queue = Self {
             aws,
             concurrency: section.whole("concurrency", 1..=10_000).unwrap_or(default.concurrency),
             visibility_timeout: section.whole_seconds("visibility_timeout", 1..=LONGEST_LEASE),
-            wait_time: section.whole_seconds("wait_time", 0..=20).unwrap_or(default.wait_time),
-            max_messages: section.whole("max_messages", 1..=10).unwrap_or(default.max_messages),
+            wait_time: section
+                .whole_seconds("wait_time", 0..=20)
+                .or_else(|| wait_time(document))
+                .unwrap_or(default.wait_time),
+            max_messages: section
+                .whole("max_messages", 1..=10)
+                .or_else(|| iniesta::whole(document, iniesta::MAX_MESSAGES, 1..=10))
+                .unwrap_or(default.max_messages),
             attributes: Self::read_attributes(&mut section).unwrap_or(default.attributes),
             system_attributes: section
                 .texts("system_attributes", names::system_attribute)
@@ -100,6 +132,7 @@ impl Queue {
                 QueueAddress::read(text).map(|_| text.to_owned())
             }),
             set_aside: section.path_of("set_aside"),
+            on_unrouted: section.formed("on_unrouted", on_unrouted).unwrap_or(default.on_unrouted),
             handler: handler::read(section.table("handler")),
             routes: handler::routes(section.tables("route")),
             ..default
@@ -122,6 +155,9 @@ impl Queue {
             }
             written.region = Some(of_address.to_owned());
         }
+        if !section.has("endpoint_url") {
+            written.endpoint_url = iniesta::endpoint(section.document, iniesta::SQS_ENDPOINT);
+        }
         written.over(base).resolve()
     }
 
@@ -141,5 +177,19 @@ impl Queue {
         if !self.attributes.iter().any(|pattern| names::covers(pattern, &self.event_key)) {
             self.attributes.push(self.event_key.clone());
         }
+    }
+}
+
+fn wait_time(document: &Document) -> Option<Duration> {
+    let seconds = iniesta::whole(document, iniesta::WAIT_TIME, 0..=20)?;
+    u64::try_from(seconds).ok().map(Duration::from_secs)
+}
+
+fn on_unrouted(text: &str) -> Result<OnUnrouted, String> {
+    match text {
+        "retry" => Ok(OnUnrouted::Retry),
+        "reject" => Ok(OnUnrouted::Reject),
+        "delete" => Ok(OnUnrouted::Delete),
+        _ => Err(format!("{text:?} is none of retry, reject and delete")),
     }
 }

@@ -39,15 +39,21 @@ fn every_key_that_is_read_stands_in_the_reference() {
     let document = document(&text);
     file::read(&document);
     let written: BTreeSet<String> = keys(&text).into_iter().map(|(key, _)| key).collect();
-    let tables =
-        ["aws", "log", "status", "spool", "queue", "handler", "route", "exec", "http", "print"];
+    let tables = [
+        "aws", "events", "log", "status", "spool", "queue", "handler", "route", "exec", "http",
+        "print",
+    ];
     for key in document.known() {
         let last = key.rsplit('.').next().unwrap();
-        let of_aws = (key.starts_with("spool.") || key.starts_with("queue."))
+        let of_aws = ["spool.", "queue.", "events."].iter().any(|place| key.starts_with(place))
             && written.contains(&format!("aws.{last}"));
         let is_table = tables.contains(&last);
+        let is_shown_once = key.ends_with(".events") && key.contains(".route.");
         // The kinds of handler are shown once each, not once for every place of a handler.
-        assert!(of_aws || is_table || written.contains(&key), "{key} is not in the reference");
+        assert!(
+            of_aws || is_table || is_shown_once || written.contains(&key),
+            "{key} is not in the reference"
+        );
     }
     for (key, _) in keys(&text) {
         assert!(document.known().contains(&key), "{key} is read by nobody");
@@ -64,6 +70,11 @@ fn the_defaults_of_the_reference_are_those_of_the_code() {
         listen: None,
         drain_timeout: Config::trial().drain_timeout,
         aws: Aws::default(),
+        events: Events {
+            initialization: [Initialization::QueuePolling].into(),
+            ..Events::default()
+        },
+        dry_run: false,
         spools: BTreeMap::from([(
             "reports".to_owned(),
             Spool::new("/var/spool/longshore/reports", "my-bucket"),
@@ -80,7 +91,8 @@ fn the_defaults_of_the_reference_are_those_of_the_code() {
     let short = toml_text(
         "[queue.q]\nqueue = \"q\"\nhandler.exec.command = [\"/usr/local/bin/place-order\"]\n\
          route.\"OrderPlaced.shop\".handler.http.url = \"http://127.0.0.1:8080/orders\"\n\
-         route.\"Debug*\".handler.print = {}\n",
+         route.\"Debug*\".handler.print = {}\nroute.payments.events = [\"PaymentReceived.bank\", \"Refund*\"]\n\
+         route.payments.handler.print = {}\n",
     )
     .unwrap();
     assert_eq!(
@@ -88,6 +100,10 @@ fn the_defaults_of_the_reference_are_those_of_the_code() {
         (short.queues["q"].handler.clone(), short.queues["q"].routes.clone())
     );
 }
+
+/// Filters that let the events of all routes through.
+const ROUTED: &str =
+    "\nfilters = [\"OrderPlaced.shop\", \"DebugOrders.*\", \"PaymentReceived.bank\", \"Refund.*\"]";
 
 /// Each `#key = value` is put to work alone, except for those that need or exclude another.
 #[test]
@@ -115,13 +131,21 @@ fn the_examples_of_keys_without_default_are_sound() {
             "session_token" | "session_token_file" => {
                 changed[index] += "\naccess_key_id = \"i\"\nsecret_access_key = \"s\"";
             }
+            "topic" => changed[index] += ROUTED,
+            "initialization" => {
+                changed[index] += ROUTED;
+                changed[index] += "\ntopic = \"arn:aws:sns:us-west-2:123456789012:events\"";
+            }
             _ => {}
         }
         let secrets = tempfile::tempdir().unwrap();
         for name in ["aws-secret", "aws-token"] {
             std::fs::write(secrets.path().join(name), "x").unwrap();
         }
-        let environment = Environment { credentials_directory: Some(secrets.path().to_owned()) };
+        let environment = Environment {
+            credentials_directory: Some(secrets.path().to_owned()),
+            ..Environment::default()
+        };
         let path = Path::new("reference.toml");
         let handlers = Handlers::InSettings;
         let read = Config::read(&changed.join("\n"), path, Dialect::Toml, &environment, handlers);

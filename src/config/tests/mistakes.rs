@@ -51,7 +51,7 @@ url = \"ftp://x/\"
     assert!(
         shown.starts_with(
             "longshore.toml:1:1: unknown key \"drian_timeout\" at the top level; did you mean \
-             \"drain_timeout\"? allowed: aws, drain_timeout, log, queue, spool, status\n\
+             \"drain_timeout\"? allowed: aws, drain_timeout, events, log, queue, spool, status\n\
              longshore.toml:4:13: directory: a text in quotes is wanted, not a number\n"
         ),
         "{shown}"
