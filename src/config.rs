@@ -18,12 +18,15 @@ mod events;
 pub mod env;
 mod file;
 mod handler;
+mod idempotency;
 mod ini;
 mod iniesta;
 mod local;
 mod log;
 mod mistakes;
 mod names;
+mod outbox;
+mod payload;
 mod queue;
 mod section;
 mod spool;
@@ -36,10 +39,14 @@ pub use self::aws::{Aws, Credentials, Secret};
 pub(crate) use self::events::route_mistakes;
 pub use self::events::{Events, Initialization};
 pub use self::handler::{Exec, Handler, Http};
+pub use self::idempotency::{Idempotency, IdempotencyStore, OnStoreError, RedisServer};
 pub use self::local::Local;
 pub use self::log::{Level, Log, LogFormat, LogTarget};
 pub use self::mistakes::{Mistake, Mistakes};
 pub use self::names::QueueAddress;
+pub(crate) use self::names::group as group_name;
+pub use self::outbox::{Destination, Outbox, Outlet};
+pub use self::payload::{Payload, Step, Wrapper};
 pub use self::queue::{OnUnrouted, Queue};
 pub use self::spool::{Ignore, Spool, Texts};
 pub use self::zc::SPOOL as ZC_SPOOL;
@@ -66,8 +73,12 @@ pub struct Config {
     pub dry_run: bool,
     /// `[spool.NAME]`, by name.
     pub spools: BTreeMap<String, Spool>,
+    /// `[outbox.NAME]`, by name: spools whose files become messages.
+    pub outboxes: BTreeMap<String, Spool>,
     /// `[queue.NAME]`, by name.
     pub queues: BTreeMap<String, Queue>,
+    /// `[idempotency]`: locks and finished ids, for every queue that does not opt out.
+    pub idempotency: Option<Idempotency>,
     /// What is no mistake but deserves a warning: options that are not read, a queue read twice.
     pub notes: Vec<String>,
 }

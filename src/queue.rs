@@ -9,6 +9,7 @@ mod conclude;
 mod decode;
 mod dispatch;
 mod finished;
+mod guard;
 mod intake;
 mod lease;
 mod order;
@@ -19,6 +20,7 @@ mod renew;
 mod report;
 mod settle;
 mod source;
+mod unpack;
 #[cfg(test)]
 mod tests;
 
@@ -30,6 +32,7 @@ use tokio::time::{Instant, sleep_until};
 
 use self::decode::Received;
 use self::finished::Finished;
+use self::guard::Guard;
 use self::lease::{Leases, Renewal, Ticket};
 use self::order::Order;
 use self::pause::Pause;
@@ -40,7 +43,10 @@ use crate::aws::Aws;
 use crate::config;
 use crate::error::{Error, Kind, Result};
 use crate::handler::{LeaseKeeper, Ran, Routes};
+use crate::lock::Store;
 use crate::message::Message;
+use crate::payload::pointer::Object;
+use crate::payload::{Unpacked, Unpacker};
 use crate::shutdown::{ABORT_GRACE, Shutdown};
 use crate::supervisor::{End, Tasks};
 use crate::telemetry::health::Latch;
@@ -62,6 +68,7 @@ pub struct Queue {
     settings: config::Queue,
     routes: Routes,
     aws: Aws,
+    guard: Option<Guard>,
 }
 
 /// What a task brought back.
@@ -74,6 +81,12 @@ enum Event {
         asked: usize,
         left: Instant,
         result: Result<Vec<Received>>,
+    },
+    /// Without anything where it was cut off.
+    Unpacked {
+        ticket: Ticket,
+        began: Instant,
+        unpacked: Option<Unpacked>,
     },
     Ran {
         ticket: Ticket,
@@ -90,12 +103,21 @@ enum Event {
         ticket: Ticket,
         result: Result<()>,
     },
+    Heard(guard::News),
+    ObjectsDeleted,
 }
 
 /// One message that is held.
 #[derive(Debug)]
 struct Item {
+    /// As it came: so it is set aside.
     message: Arc<Message>,
+    /// As its handler gets it, where it had to be unpacked.
+    unpacked: Option<Arc<Message>>,
+    /// What goes once the message is deleted.
+    objects: Vec<Object>,
+    /// Its body is not the one that SQS has.
+    is_damaged: bool,
     keeper: LeaseKeeper,
     stage: Stage,
     /// For how long it is hidden once given back.
@@ -103,15 +125,29 @@ struct Item {
     settle_failures: u32,
 }
 
+impl Item {
+    fn as_handled(&self) -> &Arc<Message> {
+        self.unpacked.as_ref().unwrap_or(&self.message)
+    }
+}
+
 /// Where a held message is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
     /// For those before it in its group, or for a handler that can be started.
     Waiting,
-    /// Its handler runs.
+    /// It is unpacked, or its handler runs.
     Running,
     /// Its outcome is being carried out.
     Settling,
+    /// For somebody else's lock; takes no slot.
+    Kept,
+}
+
+impl Stage {
+    const fn takes_slot(self) -> bool {
+        matches!(self, Self::Waiting | Self::Running)
+    }
 }
 
 /// Whether the queue has to be found before it can be polled.
@@ -131,6 +167,7 @@ struct Stages {
     settings: config::Queue,
     routes: Routes,
     aws: Aws,
+    unpacker: Unpacker,
     shutdown: Shutdown,
     ready: Option<Latch>,
     /// Stop once a poll comes back empty and nothing is held.
@@ -150,6 +187,7 @@ struct Stages {
     /// Give-backs that wait for a renewal on its way, which could undo them.
     held_back: Vec<(Ticket, Duration)>,
     finished: Finished,
+    guard: Option<Guard>,
     pause: Option<Pause>,
     receive_trouble: Repeat,
     renew_trouble: Repeat,
@@ -163,7 +201,14 @@ struct Stages {
 impl Queue {
     /// A queue under the name of its section in the settings. No request is sent yet.
     pub fn new(name: &str, settings: config::Queue, routes: Routes, aws: Aws) -> Self {
-        Self { name: name.into(), settings, routes, aws }
+        Self { name: name.into(), settings, routes, aws, guard: None }
+    }
+
+    /// Handles each message only under its lock in `store`, and deletes it only once its finished
+    /// id stands there.
+    #[must_use]
+    pub fn guarded(self, store: Store, settings: config::Idempotency) -> Self {
+        Self { guard: Some(Guard::new(store, settings)), ..self }
     }
 
     /// Handles messages until `shutdown` drains and everything held is settled or given back;
@@ -191,6 +236,7 @@ impl Stages {
         let fifo = queue.settings.queue.strip_suffix(".fifo").is_some();
         Self {
             name: queue.name,
+            unpacker: Unpacker::new(&queue.settings),
             settings: queue.settings,
             routes: queue.routes,
             aws: queue.aws,
@@ -209,6 +255,7 @@ impl Stages {
             settle: Settle::new(),
             held_back: Vec::new(),
             finished: Finished::default(),
+            guard: queue.guard,
             pause: None,
             receive_trouble: Repeat::default(),
             renew_trouble: Repeat::default(),
@@ -239,6 +286,7 @@ impl Stages {
                 () = shutdown.draining(), if !self.draining => self.drain(),
                 () = shutdown.aborting(), if self.last_moment.is_none() => {
                     self.last_moment = Some(Instant::now() + ABORT_GRACE + LAST_CALLS);
+                    self.give_up_unconfirmed();
                 }
                 () = sleep_until(wake) => {}
             }
@@ -248,13 +296,15 @@ impl Stages {
     fn on(&mut self, event: Event) {
         match event {
             Event::Found(result) => self.found(result),
-            Event::NotFound => {}
+            Event::NotFound | Event::ObjectsDeleted => {}
             Event::Polled { asked, left, result } => self.polled(asked, left, result),
+            Event::Unpacked { ticket, began, unpacked } => self.unpacked(ticket, began, unpacked),
             Event::Ran { ticket, run } => self.ran(ticket, run),
             Event::Deleted(results) => self.deleted(results),
             Event::GivenBack(results) => self.given_back(results),
             Event::Renewed { left, renewals, results } => self.renewed(left, &renewals, results),
             Event::SetAside { ticket, result } => self.set_aside(ticket, result),
+            Event::Heard(news) => self.heard(news),
         }
         metrics::held(&self.name, self.items.len());
     }
@@ -264,6 +314,7 @@ impl Stages {
         self.renew();
         self.flush();
         self.probe();
+        self.guard_due();
         self.poll();
     }
 
@@ -273,6 +324,7 @@ impl Stages {
         for ticket in self.order.take_waiting() {
             self.release(ticket);
         }
+        self.release_kept();
         let probe = self.pause.as_ref().and_then(|pause| pause.probe);
         let waits = |item: &Item| item.stage == Stage::Waiting;
         if let Some(ticket) = probe.filter(|ticket| self.items.get(ticket).is_some_and(waits)) {
@@ -282,7 +334,7 @@ impl Stages {
 
     fn is_over(&mut self) -> bool {
         if self.last_moment.is_some_and(|moment| Instant::now() >= moment) {
-            self.report.stranded = count(self.items.len());
+            self.report.stranded += count(self.items.len());
             if !self.items.is_empty() || self.polls.open() > 0 {
                 tracing::warn!(
                     queue = %self.name,
@@ -305,7 +357,7 @@ impl Stages {
         };
         let settle = self.source.is_some().then(|| self.settle.next_due(self.hurry())).flatten();
         let probe = self.pause.as_ref().and_then(Pause::next_try);
-        [poll, settle, probe, self.leases.next_due(), self.last_moment]
+        [poll, settle, probe, self.guard_wake(), self.leases.next_due(), self.last_moment]
             .into_iter()
             .flatten()
             .min()
@@ -317,8 +369,8 @@ impl Stages {
     fn enter_stage(&mut self, ticket: Ticket, stage: Stage) {
         let Some(item) = self.items.get_mut(&ticket) else { return };
         let before = std::mem::replace(&mut item.stage, stage);
-        self.slots -= usize::from(before != Stage::Settling);
-        self.slots += usize::from(stage != Stage::Settling);
+        self.slots -= usize::from(before.takes_slot());
+        self.slots += usize::from(stage.takes_slot());
     }
 
     /// Nothing waits for company at stop, nor in a FIFO queue.

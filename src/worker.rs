@@ -1,4 +1,4 @@
-//! Queues and spools together, under one supervisor: the one module that knows all the others.
+//! Queues, spools and outboxes together, under one supervisor: the one module that knows all the others.
 
 mod background;
 mod builder;
@@ -13,6 +13,7 @@ use crate::aws::Aws;
 use crate::config::Config;
 use crate::error::Result;
 use crate::handler::Routes;
+use crate::lock::Store;
 use crate::queue::{self, Queue};
 use crate::shutdown::{Shutdown, systemd};
 use crate::spool::Spool;
@@ -31,6 +32,7 @@ pub struct Worker {
     config: Config,
     routes: BTreeMap<String, Routes>,
     aws: Aws,
+    locks: Option<Store>,
     once: bool,
 }
 
@@ -88,6 +90,14 @@ impl Worker {
         self
     }
 
+    /// Locks and finished ids lie in this store, whatever store the settings name; without
+    /// `[idempotency]` it is not used.
+    #[must_use]
+    pub fn with_locks(mut self, store: Store) -> Self {
+        self.locks = Some(store);
+        self
+    }
+
     /// Runs in the background of this program, on threads of its own; for programs that are async
     /// and for those that are not. Returns once every spool is locked.
     ///
@@ -135,21 +145,30 @@ impl Worker {
         for note in &self.config.notes {
             tracing::warn!(note, "settings");
         }
+        let locks = match (self.locks, &self.config.idempotency) {
+            (_, None) => None,
+            (Some(store), Some(settings)) => Some((store, settings)),
+            (None, Some(settings)) => Some((Store::open(settings)?, settings)),
+        };
         let readiness = Readiness::new();
         let mut spools = Vec::new();
-        for (name, settings) in &self.config.spools {
-            spools.push((name.clone(), Spool::open(name, settings.clone()).await?));
+        let kinds = [("spool", &self.config.spools), ("outbox", &self.config.outboxes)];
+        for (kind, settings) in kinds {
+            for (name, settings) in settings {
+                let spool = Spool::open(name, settings.clone()).await?;
+                spools.push((format!("{kind}/{name}"), name.clone(), spool));
+            }
         }
         let status = match self.config.listen {
             Some(address) => Some(Status::bind(address, readiness.clone()).await?),
             None => None,
         };
         let mut pipelines = Tasks::new();
-        for (name, spool) in spools {
-            let ready = readiness.wait_for(format!("spool/{name}"));
+        for (path, name, spool) in spools {
+            let ready = readiness.wait_for(path.clone());
             metrics::begin("spool", &name);
             let (aws, shutdown, once) = (self.aws.clone(), shutdown.clone(), self.once);
-            pipelines.spawn(format!("spool/{name}"), async move {
+            pipelines.spawn(path, async move {
                 Ran::Spool(spool.run(aws, shutdown, ready, once).await)
             });
         }
@@ -158,7 +177,11 @@ impl Worker {
             let ready = readiness.wait_for(format!("queue/{name}"));
             metrics::begin("queue", &name);
             let (shutdown, once) = (shutdown.clone(), self.once);
-            let queue = Queue::new(&name, settings, routes, self.aws.clone());
+            let guards = settings.idempotency;
+            let mut queue = Queue::new(&name, settings, routes, self.aws.clone());
+            if let Some((store, settings)) = locks.as_ref().filter(|_| guards) {
+                queue = queue.guarded(store.clone(), (*settings).clone());
+            }
             pipelines.spawn(format!("queue/{name}"), async move {
                 Ran::Queue(name, queue.run(shutdown, ready, once).await)
             });

@@ -106,9 +106,6 @@ impl Events {
         if let Some(arn) = &topic {
             written.region = topic_region(arn).ok().or(written.region);
         }
-        if !section.has("endpoint_url") {
-            written.endpoint_url = iniesta::endpoint(document, iniesta::SNS_ENDPOINT);
-        }
         let filters = section.list("filters", Pattern::of_filter);
         let filters = filters.or_else(|| unwritten(&section, "filters", iniesta::filters));
         let key = |text: &str| names::attribute(text).map(|()| text.to_owned());
@@ -119,10 +116,13 @@ impl Events {
         });
         let initialization = section.list("initialization", Initialization::from_str);
         let assert = section.flag("assert_filter_policies");
+        let mut aws = written.over(base).resolve();
+        aws.endpoint_url =
+            aws.endpoint_url.or_else(|| iniesta::endpoint(document, iniesta::SNS_ENDPOINT));
         let events = Self {
             service: section.formed("service", service),
             topic,
-            aws: written.over(base).resolve(),
+            aws,
             filters,
             event_key: event_key.unwrap_or_else(|| event::KEY.to_owned()),
             initialization: initialization.into_iter().flatten().collect(),

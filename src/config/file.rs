@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use super::aws::Written;
 use super::document::Document;
+use super::idempotency::Idempotency;
 use super::log::Log;
+use super::outbox::Outbox;
 use super::queue::Queue;
 use super::section::Section;
 use super::spool::Spool;
@@ -29,7 +31,9 @@ pub(super) fn read(document: &Document) -> Config {
     iniesta::check(document);
     let events = Events::read(root.table("events"), &base);
 
+    let idempotency = Idempotency::read(root.table("idempotency"));
     let spools = named(root.tables("spool"), |section| Spool::read(section, &base));
+    let outboxes = named(root.tables("outbox"), |section| Outbox::read(section, &base));
     let queues = named(root.tables("queue"), |section| Queue::read(section, &base, &events));
     let mut config = Config {
         file: Some(document.file.clone()),
@@ -40,7 +44,9 @@ pub(super) fn read(document: &Document) -> Config {
         events,
         dry_run: iniesta::dry_run(document),
         spools,
+        outboxes,
         queues,
+        idempotency,
         notes: Vec::new(),
     };
     if document.dialect == Dialect::Ini {

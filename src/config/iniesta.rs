@@ -5,6 +5,7 @@
 
 use std::ops::RangeInclusive;
 use std::str::FromStr;
+use std::time::Duration;
 
 use super::aws::{Credentials, Secret, Written};
 use super::document::Document;
@@ -23,7 +24,7 @@ pub(super) const WAIT_TIME: &str = "INIESTA_SQS_RECEIVE_MESSAGE_WAIT_TIME_SECOND
 const QUEUE: &str = "INIESTA_SQS_QUEUE_NAME";
 const QUEUE_TEMPLATE: &str = "INIESTA_SQS_QUEUE_NAME_TEMPLATE";
 pub(super) const LOCK_ATTEMPTS: &str = "INIESTA_LOCK_RETRY_COUNT";
-pub(super) const LOCK_TIMEOUT: &str = "INIESTA_LOCK_TIMEOUT";
+const LOCK_TIMEOUT: &str = "INIESTA_LOCK_TIMEOUT";
 pub(super) const SQS_ENDPOINT: &str = "INIESTA_SQS_ENDPOINT_URL";
 pub(super) const SNS_ENDPOINT: &str = "INIESTA_SNS_ENDPOINT_URL";
 const DRY_RUN: &str = "INIESTA_DRY_RUN";
@@ -125,6 +126,12 @@ pub(super) fn initialization(document: &Document) -> Option<Vec<Initialization>>
         blame(document, INITIALIZATION, "empty; name the modes, such as SNS_PRODUCER");
     }
     list(document, INITIALIZATION, Initialization::from_str)
+}
+
+/// In whole seconds.
+pub(super) fn lock_timeout(document: &Document) -> Option<Duration> {
+    let seconds = whole(document, LOCK_TIMEOUT, 1..=3600)?;
+    u64::try_from(seconds).ok().map(Duration::from_secs)
 }
 
 /// The queue's name: as it stands, or from iniesta's template.

@@ -6,6 +6,7 @@ use super::*;
 
 mod events;
 mod files;
+mod idempotency;
 mod iniesta;
 mod local;
 mod mistakes;

@@ -26,6 +26,8 @@ async fn stages() -> Stages {
         lease: Duration::from_secs(30),
         retention: Duration::from_hours(96),
         rejects: None,
+        max_receives: Some(3),
+        arn: "arn:aws:sqs:us-east-1:000000000000:orders".to_owned(),
         note: None,
     })));
     stages
@@ -47,6 +49,7 @@ impl Stages {
                     event: None,
                 },
                 handle: format!("handle of {id}"),
+                is_damaged: false,
             })
             .collect();
         self.polls.left(ids.len());

@@ -83,11 +83,47 @@ const LEASE_LOST: Metric = Metric::new(
     &["queue"],
     "messages whose lease ended while they were being handled",
 );
+const BODY_DAMAGED: Metric = Metric::new(
+    "longshore_bodies_damaged_total",
+    Shape::Counter,
+    &["queue"],
+    "messages whose body came with another MD5 than SQS told; they are retried",
+);
 const HANDLER_DOWN: Metric = Metric::new(
     "longshore_handler_unavailable",
     Shape::Gauge,
     &["queue"],
     "1 while a handler of the queue cannot be started",
+);
+const LOCK_CONTENDED: Metric = Metric::new(
+    "longshore_lock_contended_total",
+    Shape::Counter,
+    &["queue"],
+    "messages that were not handled because somebody else had their lock",
+);
+const LOCK_LOST: Metric = Metric::new(
+    "longshore_locks_lost_total",
+    Shape::Counter,
+    &["queue"],
+    "messages whose lock ended while they were being handled",
+);
+const FOUND_FINISHED: Metric = Metric::new(
+    "longshore_finished_before_total",
+    Shape::Counter,
+    &["queue"],
+    "messages deleted and not handled, because the idempotency store knew them as finished",
+);
+const UNGUARDED: Metric = Metric::new(
+    "longshore_unguarded_total",
+    Shape::Counter,
+    &["queue"],
+    "messages handled without lock, or deleted without finished id, while the store was away",
+);
+const STORE_AWAY: Metric = Metric::new(
+    "longshore_idempotency_store_away",
+    Shape::Gauge,
+    &["queue"],
+    "1 while the idempotency store is away and polling has stopped",
 );
 const UPLOADED: Metric = Metric::new(
     "longshore_files_uploaded_total",
@@ -148,7 +184,13 @@ pub const METRICS: &[Metric] = &[
     RECEIVE_FAILED,
     DELETE_FAILED,
     LEASE_LOST,
+    BODY_DAMAGED,
     HANDLER_DOWN,
+    LOCK_CONTENDED,
+    LOCK_LOST,
+    FOUND_FINISHED,
+    UNGUARDED,
+    STORE_AWAY,
     UPLOADED,
     UPLOADED_BYTES,
     UPLOAD_TIME,
@@ -223,9 +265,39 @@ pub fn lease_lost(queue: &str) {
     counter!(LEASE_LOST.name, "queue" => queue.to_owned()).increment(1);
 }
 
+/// The body of a message is not the one that SQS has.
+pub fn body_damaged(queue: &str) {
+    counter!(BODY_DAMAGED.name, "queue" => queue.to_owned()).increment(1);
+}
+
 /// A handler of the queue can, or cannot, be started.
 pub fn handler_unavailable(queue: &str, unavailable: bool) {
     gauge!(HANDLER_DOWN.name, "queue" => queue.to_owned()).set(f64::from(u8::from(unavailable)));
+}
+
+/// Somebody else has the lock on a message.
+pub fn lock_contended(queue: &str) {
+    counter!(LOCK_CONTENDED.name, "queue" => queue.to_owned()).increment(1);
+}
+
+/// A lock ended under a running handler.
+pub fn lock_lost(queue: &str) {
+    counter!(LOCK_LOST.name, "queue" => queue.to_owned()).increment(1);
+}
+
+/// A message was finished before, as the idempotency store knows.
+pub fn found_finished(queue: &str) {
+    counter!(FOUND_FINISHED.name, "queue" => queue.to_owned()).increment(1);
+}
+
+/// A message went its way without the idempotency store.
+pub fn unguarded(queue: &str) {
+    counter!(UNGUARDED.name, "queue" => queue.to_owned()).increment(1);
+}
+
+/// The idempotency store is away, or no longer is.
+pub fn store_away(queue: &str, away: bool) {
+    gauge!(STORE_AWAY.name, "queue" => queue.to_owned()).set(f64::from(u8::from(away)));
 }
 
 /// A file landed.

@@ -135,7 +135,7 @@ impl<S: Clone + Send + Sync + 'static> Builder<S> {
         for (name, own) in &routes {
             reachable(&config, name, own)?;
         }
-        Ok(Worker { config, routes, aws: Aws::new(), once: false })
+        Ok(Worker { config, routes, aws: Aws::new(), locks: None, once: false })
     }
 }
 

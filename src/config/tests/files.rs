@@ -40,13 +40,25 @@ fn every_key_that_is_read_stands_in_the_reference() {
     file::read(&document);
     let written: BTreeSet<String> = keys(&text).into_iter().map(|(key, _)| key).collect();
     let tables = [
-        "aws", "events", "log", "status", "spool", "queue", "handler", "route", "exec", "http",
+        "aws",
+        "events",
+        "log",
+        "status",
+        "idempotency",
+        "spool",
+        "outbox",
+        "queue",
+        "handler",
+        "route",
+        "exec",
+        "http",
         "print",
     ];
     for key in document.known() {
         let last = key.rsplit('.').next().unwrap();
-        let of_aws = ["spool.", "queue.", "events."].iter().any(|place| key.starts_with(place))
-            && written.contains(&format!("aws.{last}"));
+        let of_aws =
+            ["spool.", "outbox.", "queue.", "events."].iter().any(|table| key.starts_with(table))
+                && written.contains(&format!("aws.{last}"));
         let is_table = tables.contains(&last);
         let is_shown_once = key.ends_with(".events") && key.contains(".route.");
         // The kinds of handler are shown once each, not once for every place of a handler.
@@ -57,6 +69,15 @@ fn every_key_that_is_read_stands_in_the_reference() {
     }
     for (key, _) in keys(&text) {
         assert!(document.known().contains(&key), "{key} is read by nobody");
+    }
+}
+
+fn outbox() -> Spool {
+    let outbox = Outbox::new(Outlet::Queue("notices".to_owned()));
+    Spool {
+        destination: Destination::Messages(outbox),
+        ignore: Ignore::Temporary(vec![".*".to_owned()]),
+        ..Spool::new("/var/spool/longshore/notices", "")
     }
 }
 
@@ -79,10 +100,14 @@ fn the_defaults_of_the_reference_are_those_of_the_code() {
             "reports".to_owned(),
             Spool::new("/var/spool/longshore/reports", "my-bucket"),
         )]),
+        outboxes: BTreeMap::from([("notices".to_owned(), outbox())]),
         queues: BTreeMap::from([(
             "orders".to_owned(),
             Queue { handler: handler.clone(), routes: routes.clone(), ..Queue::new("orders") },
         )]),
+        idempotency: Some(Idempotency::new(IdempotencyStore::Redis(vec![
+            RedisServer::read("redis://127.0.0.1:6379").unwrap(),
+        ]))),
         notes: vec![],
     };
     assert_eq!(config, expected);
@@ -123,6 +148,13 @@ fn the_examples_of_keys_without_default_are_sound() {
         if key == "message_attributes" {
             changed.retain(|line| !line.starts_with("attributes = "));
         }
+        if key == "servers_file" {
+            changed.retain(|line| !line.starts_with("servers = "));
+        }
+        let is_of_events = setting.ends_with(":events\"");
+        if key == "topic" && !is_of_events {
+            changed.retain(|line| line != "queue = \"notices\"");
+        }
         match key {
             "access_key_id" => changed[index] += "\nsecret_access_key = \"s\"",
             "secret_access_key" | "secret_access_key_file" => {
@@ -131,7 +163,7 @@ fn the_examples_of_keys_without_default_are_sound() {
             "session_token" | "session_token_file" => {
                 changed[index] += "\naccess_key_id = \"i\"\nsecret_access_key = \"s\"";
             }
-            "topic" => changed[index] += ROUTED,
+            "topic" if is_of_events => changed[index] += ROUTED,
             "initialization" => {
                 changed[index] += ROUTED;
                 changed[index] += "\ntopic = \"arn:aws:sns:us-west-2:123456789012:events\"";
@@ -139,7 +171,8 @@ fn the_examples_of_keys_without_default_are_sound() {
             _ => {}
         }
         let secrets = tempfile::tempdir().unwrap();
-        for name in ["aws-secret", "aws-token"] {
+        std::fs::write(secrets.path().join("redis-servers"), "redis://a\nredis://b").unwrap();
+        for name in ["aws-secret", "aws-token", "redis-password"] {
             std::fs::write(secrets.path().join(name), "x").unwrap();
         }
         let environment = Environment {

@@ -18,9 +18,14 @@ fn each_variable_fills_what_the_file_leaves_out() {
         ("INIESTA_SQS_RECEIVE_MESSAGE_WAIT_TIME_SECONDS", "7"),
         ("INIESTA_SQS_ENDPOINT_URL", "http://127.0.0.1:1"),
         ("INIESTA_SNS_ENDPOINT_URL", "http://127.0.0.1:2"),
+        ("INIESTA_LOCK_RETRY_COUNT", "3"),
+        ("INIESTA_LOCK_TIMEOUT", "20"),
         ("INIESTA_DRY_RUN", "true"),
     ];
-    let config = with_environment("[queue.q]\nhandler.print = {}\n", &variables).unwrap();
+    let text = "[queue.q]\nhandler.print = {}\n[idempotency]\nstore = \"memory\"\n";
+    let config = with_environment(text, &variables).unwrap();
+    let locks = config.idempotency.unwrap();
+    assert_eq!((locks.lock_attempts, locks.lock_timeout.as_secs()), (3, 20));
     assert_eq!(config.events.topic.as_deref(), Some(TOPIC));
     let filters = [Pattern::Exact("Order.shop".to_owned()), Pattern::Prefix("Audit.".to_owned())];
     assert_eq!(config.events.filters.as_deref(), Some(&filters[..]));
