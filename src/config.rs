@@ -22,6 +22,7 @@ mod local;
 mod log;
 mod mistakes;
 mod names;
+mod notification;
 mod queue;
 mod section;
 mod spool;
@@ -36,6 +37,7 @@ pub use self::local::Local;
 pub use self::log::{Level, Log, LogFormat, LogTarget};
 pub use self::mistakes::{Mistake, Mistakes};
 pub use self::names::QueueAddress;
+pub use self::notification::{Notification, Target};
 pub use self::queue::Queue;
 pub use self::spool::{Ignore, Spool, Texts};
 pub use self::zc::SPOOL as ZC_SPOOL;
@@ -60,6 +62,10 @@ pub struct Config {
     pub spools: BTreeMap<String, Spool>,
     /// `[queue.NAME]`, by name.
     pub queues: BTreeMap<String, Queue>,
+    /// `[notification.NAME]`: what buckets tell queues and topics, by name.
+    pub notifications: BTreeMap<String, Notification>,
+    /// Nothing starts unless everything that `longshore check` asks AWS is well.
+    pub require_checks: bool,
     /// What is no mistake but deserves a warning: options that are not read, a queue read twice.
     pub notes: Vec<String>,
 }

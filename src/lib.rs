@@ -115,6 +115,7 @@ pub mod queue; //       poll, lease, admit, dispatch, settle
 pub mod spool; //       watch, scan, admit, upload, settle
 pub mod handlers; //    programs, HTTP endpoints, standard output
 // together
+pub mod wiring; //      topics, subscriptions, policies: checked and set up
 pub mod status; //      /live, /ready, /metrics
 pub mod worker; //      all of it under one supervisor
 // beside

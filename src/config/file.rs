@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::aws::Written;
 use super::document::Document;
 use super::log::Log;
+use super::notification::Notification;
 use super::queue::Queue;
 use super::section::Section;
 use super::spool::Spool;
@@ -19,6 +20,7 @@ pub(super) const DRAIN_TIMEOUT: Duration = Duration::from_secs(25);
 pub(super) fn read(document: &Document) -> Config {
     let mut root = Section::root(document);
     let drain_timeout = root.duration("drain_timeout", Duration::ZERO..=Duration::from_hours(12));
+    let require_checks = root.flag("require_checks").unwrap_or(false);
     let log = Log::read(root.table("log"));
     let listen = status(root.table("status"));
 
@@ -28,6 +30,8 @@ pub(super) fn read(document: &Document) -> Config {
 
     let spools = named(root.tables("spool"), |section| Spool::read(section, &base));
     let queues = named(root.tables("queue"), |section| Queue::read(section, &base));
+    let notifications =
+        named(root.tables("notification"), |section| Notification::read(section, &base));
     let mut config = Config {
         file: Some(document.file.clone()),
         log,
@@ -36,6 +40,8 @@ pub(super) fn read(document: &Document) -> Config {
         aws: base.clone().resolve(),
         spools,
         queues,
+        notifications,
+        require_checks,
         notes: Vec::new(),
     };
     if document.dialect == Dialect::Ini {

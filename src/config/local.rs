@@ -43,6 +43,8 @@ impl Config {
             aws: Aws::default(),
             spools: BTreeMap::from([("local".to_owned(), Spool::new("spool", "local"))]),
             queues: BTreeMap::from([("inbox".to_owned(), inbox)]),
+            notifications: BTreeMap::new(),
+            require_checks: false,
             notes: Vec::new(),
         }
     }

@@ -126,6 +126,24 @@ pub(super) fn queue_name(name: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// The region of a topic's ARN.
+pub(super) fn topic(text: &str) -> Result<String, String> {
+    let wrong = || {
+        format!("{text:?} is no ARN of a topic; it looks like arn:aws:sns:us-west-2:123456789012:events")
+    };
+    let parts: Vec<&str> = text.split(':').collect();
+    let ["arn", _, "sns", location, account, name] = parts.as_slice() else {
+        return Err(wrong());
+    };
+    let stem = name.strip_suffix(".fifo").unwrap_or(name);
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    let is_account = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_account || stem.is_empty() || name.len() > 256 || !stem.chars().all(allowed) {
+        return Err(wrong());
+    }
+    region(location)
+}
+
 /// Wide enough for the names that buckets could have in 2012.
 pub(super) fn bucket(name: &str) -> Result<String, String> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');

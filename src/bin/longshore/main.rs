@@ -4,11 +4,13 @@ mod args;
 mod check;
 mod lines;
 mod local;
+mod policy;
 mod put;
 mod run;
 mod say;
 mod send;
 mod settings;
+mod setup;
 
 use std::process::ExitCode;
 
@@ -49,6 +51,8 @@ fn execute(args: Args) -> Result<u8> {
         Command::Run(run) => run::run(&args.log, run),
         Command::Local(local) => local::run(&args.log, &local),
         Command::Check(check) => check::run(&check),
+        Command::Setup(setup) => setup::run(&setup),
+        Command::Policy(policy) => policy::run(&policy),
         Command::Put(put) => put::run(&put),
         Command::Send(send) => send::run(send),
     }

@@ -40,10 +40,10 @@ fn every_key_that_is_read_stands_in_the_reference() {
     file::read(&document);
     let written: BTreeSet<String> = keys(&text).into_iter().map(|(key, _)| key).collect();
     let tables =
-        ["aws", "log", "status", "spool", "queue", "handler", "route", "exec", "http", "print"];
+        ["aws", "log", "status", "notification", "spool", "queue", "handler", "route", "exec", "http", "print"];
     for key in document.known() {
         let last = key.rsplit('.').next().unwrap();
-        let of_aws = (key.starts_with("spool.") || key.starts_with("queue."))
+        let of_aws = (key.starts_with("spool.") || key.starts_with("queue.") || key.starts_with("notification."))
             && written.contains(&format!("aws.{last}"));
         let is_table = tables.contains(&last);
         // The kinds of handler are shown once each, not once for every place of a handler.
@@ -72,6 +72,14 @@ fn the_defaults_of_the_reference_are_those_of_the_code() {
             "orders".to_owned(),
             Queue { handler: handler.clone(), routes: routes.clone(), ..Queue::new("orders") },
         )]),
+        notifications: BTreeMap::from([(
+            "uploads".to_owned(),
+            Notification {
+                target: Some(Target::Queue("uploads".to_owned())),
+                ..Notification::new("my-bucket")
+            },
+        )]),
+        require_checks: false,
         notes: vec![],
     };
     assert_eq!(config, expected);
@@ -106,6 +114,9 @@ fn the_examples_of_keys_without_default_are_sound() {
         changed[index] = setting.to_owned();
         if key == "message_attributes" {
             changed.retain(|line| !line.starts_with("attributes = "));
+        }
+        if setting.ends_with(":uploads\"") {
+            changed.retain(|line| line != "queue = \"uploads\"");
         }
         match key {
             "access_key_id" => changed[index] += "\nsecret_access_key = \"s\"",
