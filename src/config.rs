@@ -17,6 +17,7 @@ mod document;
 pub mod env;
 mod file;
 mod handler;
+mod idempotency;
 mod ini;
 mod local;
 mod log;
@@ -33,6 +34,7 @@ mod tests;
 
 pub use self::aws::{Aws, Credentials, Secret};
 pub use self::handler::{Exec, Handler, Http};
+pub use self::idempotency::{Idempotency, IdempotencyStore, OnStoreError, RedisServer};
 pub use self::local::Local;
 pub use self::log::{Level, Log, LogFormat, LogTarget};
 pub use self::mistakes::{Mistake, Mistakes};
@@ -66,6 +68,8 @@ pub struct Config {
     pub notifications: BTreeMap<String, Notification>,
     /// Nothing starts unless everything that `longshore check` asks AWS is well.
     pub require_checks: bool,
+    /// `[idempotency]`: locks and finished ids, for every queue that does not opt out.
+    pub idempotency: Option<Idempotency>,
     /// What is no mistake but deserves a warning: options that are not read, a queue read twice.
     pub notes: Vec<String>,
 }

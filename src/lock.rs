@@ -3,14 +3,24 @@
 //! A lock keeps two daemons from handling one message at the same time; a finished id keeps any of
 //! them from handling it again. Keys and values are the caller's; a store knows nothing of queues.
 
+mod check;
 mod memory;
+mod redlock;
 
 use std::time::Duration;
 
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use self::memory::Memory;
-use crate::error::Result;
+use self::redlock::Redlock;
+use crate::config::{Idempotency, IdempotencyStore};
+use crate::error::{Error, Kind, Result};
+
+pub use self::check::check;
+
+/// How long the lock of a probe stands if it is not released.
+const PROBE: Duration = Duration::from_secs(10);
 
 /// Where locks and finished ids lie. Clones share it.
 #[derive(Debug, Clone)]
@@ -19,6 +29,7 @@ pub struct Store(Backend);
 #[derive(Debug, Clone)]
 enum Backend {
     Memory(Memory),
+    Redis(Redlock),
 }
 
 /// What came of asking for a lock.
@@ -47,6 +58,17 @@ impl Store {
         Self(Backend::Memory(Memory::default()))
     }
 
+    /// The store that the settings name. No request is sent yet.
+    ///
+    /// # Errors
+    /// [`Kind::Settings`] where a server cannot be used as it is written.
+    pub fn open(settings: &Idempotency) -> Result<Self> {
+        Ok(match &settings.store {
+            IdempotencyStore::Memory => Self::memory(),
+            IdempotencyStore::Redis(servers) => Self(Backend::Redis(Redlock::new(servers)?)),
+        })
+    }
+
     /// Asks once for the lock on `key`.
     ///
     /// Dropped midway, the lock may have been taken; it ends by itself after `lease`.
@@ -56,6 +78,7 @@ impl Store {
     pub async fn lock(&self, key: &str, lease: Duration) -> Result<Attempt> {
         match &self.0 {
             Backend::Memory(memory) => Ok(memory.lock(key, lease)),
+            Backend::Redis(redis) => redis.lock(key, lease).await,
         }
     }
 
@@ -66,6 +89,7 @@ impl Store {
     pub async fn renew(&self, lock: &mut Lock, lease: Duration) -> Result<bool> {
         match &self.0 {
             Backend::Memory(memory) => Ok(memory.renew(lock, lease)),
+            Backend::Redis(redis) => redis.renew(lock, lease).await,
         }
     }
 
@@ -75,9 +99,12 @@ impl Store {
     /// Where the store cannot be asked; the lock ends by itself.
     pub async fn unlock(&self, lock: &Lock) -> Result<()> {
         match &self.0 {
-            Backend::Memory(memory) => memory.unlock(lock),
+            Backend::Memory(memory) => {
+                memory.unlock(lock);
+                Ok(())
+            }
+            Backend::Redis(redis) => redis.release(lock).await,
         }
-        Ok(())
     }
 
     /// Notes an id as finished, for `keep`. When it returns, the store has confirmed it.
@@ -86,9 +113,12 @@ impl Store {
     /// Where the store did not confirm it.
     pub async fn finish(&self, key: &str, keep: Duration) -> Result<()> {
         match &self.0 {
-            Backend::Memory(memory) => memory.finish(key, keep),
+            Backend::Memory(memory) => {
+                memory.finish(key, keep);
+                Ok(())
+            }
+            Backend::Redis(redis) => redis.finish(key, keep).await,
         }
-        Ok(())
     }
 
     /// True for an id that was noted as finished and is still kept.
@@ -98,6 +128,28 @@ impl Store {
     pub async fn is_finished(&self, key: &str) -> Result<bool> {
         match &self.0 {
             Backend::Memory(memory) => Ok(memory.is_finished(key)),
+            Backend::Redis(redis) => redis.is_finished(key).await,
         }
+    }
+
+    /// Does all of it once, with a key of its own: what succeeds then works again.
+    ///
+    /// # Errors
+    /// The first that failed.
+    pub(crate) async fn probe(&self) -> Result<()> {
+        let key = format!("sqs:event:probe-{}", Uuid::new_v4());
+        let Attempt::Held(mut lock) = self.lock(&key, PROBE).await? else {
+            return Err(Error::new(Kind::Bug, "the lock of a new key is held"));
+        };
+        let done = self.try_all(&mut lock).await;
+        self.unlock(&lock).await?;
+        done
+    }
+
+    async fn try_all(&self, lock: &mut Lock) -> Result<()> {
+        self.renew(lock, PROBE).await?;
+        let id = lock.key.replacen("event", "done", 1);
+        self.finish(&id, Duration::from_secs(1)).await?;
+        self.is_finished(&id).await.map(|_| ())
     }
 }

@@ -4,6 +4,7 @@
 
 mod body;
 mod outgoing;
+mod rules;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,6 +14,7 @@ use bytes::Bytes;
 
 pub use body::Body;
 pub use outgoing::Outgoing;
+pub use rules::attribute_name;
 
 /// The value of one message attribute, in SQS's three types and their custom labels.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,6 +125,11 @@ impl Message {
         let millis: u64 = self.system(name)?.parse().ok()?;
         SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(millis))
     }
+}
+
+/// The characters that SQS and SNS take in a text: those of XML 1.0.
+pub(crate) const fn is_allowed(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\r' | ' '..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..)
 }
 
 impl fmt::Debug for Message {

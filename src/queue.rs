@@ -9,6 +9,7 @@ mod conclude;
 mod decode;
 mod dispatch;
 mod finished;
+mod guard;
 mod intake;
 mod lease;
 mod order;
@@ -30,6 +31,7 @@ use tokio::time::{Instant, sleep_until};
 
 use self::decode::Received;
 use self::finished::Finished;
+use self::guard::Guard;
 use self::lease::{Leases, Renewal, Ticket};
 use self::order::Order;
 use self::pause::Pause;
@@ -40,6 +42,7 @@ use crate::aws::Aws;
 use crate::config;
 use crate::error::{Error, Kind, Result};
 use crate::handler::{LeaseKeeper, Ran, Routes};
+use crate::lock::Store;
 use crate::message::Message;
 use crate::shutdown::{ABORT_GRACE, Shutdown};
 use crate::supervisor::{End, Tasks};
@@ -62,6 +65,7 @@ pub struct Queue {
     settings: config::Queue,
     routes: Routes,
     aws: Aws,
+    guard: Option<Guard>,
 }
 
 /// What a task brought back.
@@ -90,6 +94,7 @@ enum Event {
         ticket: Ticket,
         result: Result<()>,
     },
+    Heard(guard::News),
 }
 
 /// One message that is held.
@@ -112,6 +117,14 @@ enum Stage {
     Running,
     /// Its outcome is being carried out.
     Settling,
+    /// For somebody else's lock; takes no slot.
+    Kept,
+}
+
+impl Stage {
+    const fn takes_slot(self) -> bool {
+        matches!(self, Self::Waiting | Self::Running)
+    }
 }
 
 /// Whether the queue has to be found before it can be polled.
@@ -150,6 +163,7 @@ struct Stages {
     /// Give-backs that wait for a renewal on its way, which could undo them.
     held_back: Vec<(Ticket, Duration)>,
     finished: Finished,
+    guard: Option<Guard>,
     pause: Option<Pause>,
     receive_trouble: Repeat,
     renew_trouble: Repeat,
@@ -163,7 +177,14 @@ struct Stages {
 impl Queue {
     /// A queue under the name of its section in the settings. No request is sent yet.
     pub fn new(name: &str, settings: config::Queue, routes: Routes, aws: Aws) -> Self {
-        Self { name: name.into(), settings, routes, aws }
+        Self { name: name.into(), settings, routes, aws, guard: None }
+    }
+
+    /// Handles each message only under its lock in `store`, and deletes it only once its finished
+    /// id stands there.
+    #[must_use]
+    pub fn guarded(self, store: Store, settings: config::Idempotency) -> Self {
+        Self { guard: Some(Guard::new(store, settings)), ..self }
     }
 
     /// Handles messages until `shutdown` drains and everything held is settled or given back;
@@ -209,6 +230,7 @@ impl Stages {
             settle: Settle::new(),
             held_back: Vec::new(),
             finished: Finished::default(),
+            guard: queue.guard,
             pause: None,
             receive_trouble: Repeat::default(),
             renew_trouble: Repeat::default(),
@@ -239,6 +261,7 @@ impl Stages {
                 () = shutdown.draining(), if !self.draining => self.drain(),
                 () = shutdown.aborting(), if self.last_moment.is_none() => {
                     self.last_moment = Some(Instant::now() + ABORT_GRACE + LAST_CALLS);
+                    self.give_up_unconfirmed();
                 }
                 () = sleep_until(wake) => {}
             }
@@ -255,6 +278,7 @@ impl Stages {
             Event::GivenBack(results) => self.given_back(results),
             Event::Renewed { left, renewals, results } => self.renewed(left, &renewals, results),
             Event::SetAside { ticket, result } => self.set_aside(ticket, result),
+            Event::Heard(news) => self.heard(news),
         }
         metrics::held(&self.name, self.items.len());
     }
@@ -264,6 +288,7 @@ impl Stages {
         self.renew();
         self.flush();
         self.probe();
+        self.guard_due();
         self.poll();
     }
 
@@ -273,6 +298,7 @@ impl Stages {
         for ticket in self.order.take_waiting() {
             self.release(ticket);
         }
+        self.release_kept();
         let probe = self.pause.as_ref().and_then(|pause| pause.probe);
         let waits = |item: &Item| item.stage == Stage::Waiting;
         if let Some(ticket) = probe.filter(|ticket| self.items.get(ticket).is_some_and(waits)) {
@@ -282,7 +308,7 @@ impl Stages {
 
     fn is_over(&mut self) -> bool {
         if self.last_moment.is_some_and(|moment| Instant::now() >= moment) {
-            self.report.stranded = count(self.items.len());
+            self.report.stranded += count(self.items.len());
             if !self.items.is_empty() || self.polls.open() > 0 {
                 tracing::warn!(
                     queue = %self.name,
@@ -305,7 +331,7 @@ impl Stages {
         };
         let settle = self.source.is_some().then(|| self.settle.next_due(self.hurry())).flatten();
         let probe = self.pause.as_ref().and_then(Pause::next_try);
-        [poll, settle, probe, self.leases.next_due(), self.last_moment]
+        [poll, settle, probe, self.guard_wake(), self.leases.next_due(), self.last_moment]
             .into_iter()
             .flatten()
             .min()
@@ -317,8 +343,8 @@ impl Stages {
     fn enter_stage(&mut self, ticket: Ticket, stage: Stage) {
         let Some(item) = self.items.get_mut(&ticket) else { return };
         let before = std::mem::replace(&mut item.stage, stage);
-        self.slots -= usize::from(before != Stage::Settling);
-        self.slots += usize::from(stage != Stage::Settling);
+        self.slots -= usize::from(before.takes_slot());
+        self.slots += usize::from(stage.takes_slot());
     }
 
     /// Nothing waits for company at stop, nor in a FIFO queue.

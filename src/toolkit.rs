@@ -1,4 +1,6 @@
 //! The friendly AWS API: verbs for handlers, scripts and the command line.
 
 pub mod permission;
+pub mod sns;
 pub mod sqs;
+pub mod transport;

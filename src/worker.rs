@@ -2,6 +2,7 @@
 
 mod background;
 mod builder;
+pub mod check;
 mod supervision;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use crate::aws::Aws;
 use crate::config::Config;
 use crate::error::Result;
 use crate::handler::Routes;
+use crate::lock::Store;
 use crate::queue::{self, Queue};
 use crate::shutdown::{Shutdown, systemd};
 use crate::spool::Spool;
@@ -31,6 +33,7 @@ pub struct Worker {
     config: Config,
     routes: BTreeMap<String, Routes>,
     aws: Aws,
+    locks: Option<Store>,
     once: bool,
 }
 
@@ -88,6 +91,14 @@ impl Worker {
         self
     }
 
+    /// Locks and finished ids lie in this store, whatever store the settings name; without
+    /// `[idempotency]` it is not used.
+    #[must_use]
+    pub fn with_locks(mut self, store: Store) -> Self {
+        self.locks = Some(store);
+        self
+    }
+
     /// Runs in the background of this program, on threads of its own; for programs that are async
     /// and for those that are not. Returns once every spool is locked.
     ///
@@ -120,8 +131,9 @@ impl Worker {
     /// until their leases end, files stay in their spools.
     ///
     /// # Errors
-    /// [`Kind::Busy`](crate::error::Kind::Busy) when another daemon uses one of the spools or the
-    /// status address, before anything starts; [`Kind::Bug`](crate::error::Kind::Bug) when a part of the worker panicked.
+    /// [`Kind::Missing`](crate::error::Kind::Missing) where `require_checks` is set and a check
+    /// failed, and [`Kind::Busy`](crate::error::Kind::Busy) when another daemon uses one of the
+    /// spools or the status address, both before anything starts; [`Kind::Bug`](crate::error::Kind::Bug) when a part of the worker panicked.
     pub async fn run(self, shutdown: Shutdown) -> Result<Report> {
         self.run_and_tell(shutdown, || {}).await
     }
@@ -134,6 +146,17 @@ impl Worker {
     ) -> Result<Report> {
         for note in &self.config.notes {
             tracing::warn!(note, "settings");
+        }
+        let locks = match (self.locks, &self.config.idempotency) {
+            (_, None) => None,
+            (Some(store), Some(settings)) => Some((store, settings)),
+            (None, Some(settings)) => Some((Store::open(settings)?, settings)),
+        };
+        if self.config.require_checks {
+            tokio::select! {
+                checked = Box::pin(check::require(&self.config, &self.aws)) => checked?,
+                () = shutdown.draining() => return Ok(Report::default()),
+            }
         }
         let readiness = Readiness::new();
         let mut spools = Vec::new();
@@ -158,7 +181,11 @@ impl Worker {
             let ready = readiness.wait_for(format!("queue/{name}"));
             metrics::begin("queue", &name);
             let (shutdown, once) = (shutdown.clone(), self.once);
-            let queue = Queue::new(&name, settings, routes, self.aws.clone());
+            let guards = settings.idempotency;
+            let mut queue = Queue::new(&name, settings, routes, self.aws.clone());
+            if let Some((store, settings)) = locks.as_ref().filter(|_| guards) {
+                queue = queue.guarded(store.clone(), (*settings).clone());
+            }
             pipelines.spawn(format!("queue/{name}"), async move {
                 Ran::Queue(name, queue.run(shutdown, ready, once).await)
             });

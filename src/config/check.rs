@@ -24,6 +24,7 @@ pub(super) fn all(config: &Config, document: &Document) {
     }
     shared_queues(config, document);
     notifications(config, document);
+    lock_servers(config, document);
     slow_stops(config, document);
 }
 
@@ -117,9 +118,27 @@ fn notifications(config: &Config, document: &Document) {
         if let Some(queue) = config.queues.get(target)
             && QueueAddress::read(&queue.queue).is_ok_and(|queue| queue.is_fifo())
         {
-            let message = format!("[queue.{target}] is a FIFO queue, and S3 notifies standard ones");
+            let message =
+                format!("[queue.{target}] is a FIFO queue, and S3 notifies standard ones");
             document.blame(document.place(&["notification", name, "queue"]), message);
         }
+    }
+}
+
+/// A quorum counts on servers that fail one by one.
+fn lock_servers(config: &Config, document: &Document) {
+    let Some(idempotency) = &config.idempotency else { return };
+    if let Some(address) = idempotency.shared_host() {
+        let at = document.place(&["idempotency", "servers"]);
+        document.note(at, format!(
+            "idempotency: several databases of {address} are one server; they fail together, so \
+             one of them does as well"
+        ));
+    }
+    let opted_out = config.queues.values().filter(|queue| !queue.idempotency).count();
+    if !config.queues.is_empty() && opted_out == config.queues.len() {
+        let at = document.place(&["idempotency"]);
+        document.note(at, "idempotency: every queue has opted out of it".to_owned());
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::aws::Written;
 use super::document::Document;
+use super::idempotency::Idempotency;
 use super::log::Log;
 use super::notification::Notification;
 use super::queue::Queue;
@@ -28,6 +29,7 @@ pub(super) fn read(document: &Document) -> Config {
     let base = Written::read(&mut aws);
     aws.finish();
 
+    let idempotency = Idempotency::read(root.table("idempotency"));
     let spools = named(root.tables("spool"), |section| Spool::read(section, &base));
     let queues = named(root.tables("queue"), |section| Queue::read(section, &base));
     let notifications =
@@ -42,6 +44,7 @@ pub(super) fn read(document: &Document) -> Config {
         queues,
         notifications,
         require_checks,
+        idempotency,
         notes: Vec::new(),
     };
     if document.dialect == Dialect::Ini {

@@ -45,6 +45,7 @@ impl Config {
             queues: BTreeMap::from([("inbox".to_owned(), inbox)]),
             notifications: BTreeMap::new(),
             require_checks: false,
+            idempotency: None,
             notes: Vec::new(),
         }
     }
@@ -83,6 +84,10 @@ impl Config {
             if !local.yes {
                 urls_beyond(name, queue, &mut wrong);
             }
+        }
+        if let Some(idempotency) = self.idempotency.as_ref().filter(|_| !local.yes) {
+            let beyond = idempotency.beyond_this_host();
+            wrong.extend(beyond.map(|server| format!("idempotency: {server} leaves this host")));
         }
         if wrong.is_empty() {
             return Ok(self);

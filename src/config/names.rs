@@ -4,6 +4,8 @@
 
 use reqwest::Url;
 
+pub(super) use crate::message::attribute_name as attribute;
+
 /// How a queue is named in the settings, taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum QueueAddress {
@@ -129,7 +131,9 @@ pub(super) fn queue_name(name: &str) -> Result<(), String> {
 /// The region of a topic's ARN.
 pub(super) fn topic(text: &str) -> Result<String, String> {
     let wrong = || {
-        format!("{text:?} is no ARN of a topic; it looks like arn:aws:sns:us-west-2:123456789012:events")
+        format!(
+            "{text:?} is no ARN of a topic; it looks like arn:aws:sns:us-west-2:123456789012:events"
+        )
     };
     let parts: Vec<&str> = text.split(':').collect();
     let ["arn", _, "sns", location, account, name] = parts.as_slice() else {
@@ -166,21 +170,6 @@ pub(super) fn region(name: &str) -> Result<String, String> {
         return Ok(name.to_owned());
     }
     Err(format!("{name:?} is no region; a region looks like \"us-west-2\""))
-}
-
-/// The name of a message attribute, as SQS allows it.
-pub(super) fn attribute(name: &str) -> Result<(), String> {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    let lower = name.to_ascii_lowercase();
-    let is_reserved = lower.starts_with("aws.") || lower.starts_with("amazon.");
-    let dots = name.starts_with('.') || name.ends_with('.') || name.contains("..");
-    if name.is_empty() || name.len() > 256 || !name.chars().all(allowed) || is_reserved || dots {
-        return Err(format!(
-            "{name:?} is no message attribute; its name has 1 to 256 of A-Z a-z 0-9 - _ . and \
-             neither a dot at an end, two dots in a row, nor AWS. or Amazon. in front"
-        ));
-    }
-    Ok(())
 }
 
 /// The name of a message attribute, `All`, `.*`, or a prefix such as `shop.*`.

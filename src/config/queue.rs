@@ -40,6 +40,8 @@ pub struct Queue {
     pub dead_letter_queue: Option<String>,
     /// The directory for rejected messages.
     pub set_aside: Option<PathBuf>,
+    /// Locks and finished ids, where `[idempotency]` is set.
+    pub idempotency: bool,
     /// The handler of every message that no route takes.
     pub handler: Option<Handler>,
     /// Handlers by event: an exact name, or a prefix written `Order*`.
@@ -66,6 +68,7 @@ impl Queue {
             handler_timeout: Duration::from_mins(30),
             dead_letter_queue: None,
             set_aside: None,
+            idempotency: true,
             handler: None,
             routes: BTreeMap::new(),
         }
@@ -100,6 +103,7 @@ impl Queue {
                 QueueAddress::read(text).map(|_| text.to_owned())
             }),
             set_aside: section.path_of("set_aside"),
+            idempotency: section.flag("idempotency").unwrap_or(default.idempotency),
             handler: handler::read(section.table("handler")),
             routes: handler::routes(section.tables("route")),
             ..default

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::*;
 
 mod files;
+mod idempotency;
 mod local;
 mod mistakes;
 mod toml;

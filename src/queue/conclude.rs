@@ -44,6 +44,18 @@ impl Stages {
         self.enter_stage(ticket, Stage::Settling);
         let Some(item) = self.items.get(&ticket) else { return };
         self.finished.done(&item.message.id, retention, now);
+        // Where others must know of it, that comes first.
+        self.confirm(ticket);
+    }
+
+    /// A copy of a message whose finished id stands in the store.
+    pub(super) fn delete_finished(&mut self, ticket: Ticket) {
+        self.enter_stage(ticket, Stage::Settling);
+        self.send_delete(ticket);
+    }
+
+    /// Deletes a message whose id may be known as finished to all who must know it.
+    pub(super) fn send_delete(&mut self, ticket: Ticket) {
         if self.lease_stands(ticket) {
             self.settle.delete(ticket);
         } else {
@@ -57,9 +69,14 @@ impl Stages {
 
     /// Gives a message back unjudged, at once.
     pub(super) fn release(&mut self, ticket: Ticket) {
+        self.release_for(ticket, Duration::ZERO);
+    }
+
+    /// Gives a message back unjudged, to come again after `delay`.
+    pub(super) fn release_for(&mut self, ticket: Ticket, delay: Duration) {
         metrics::settled(&self.name, "released");
         self.report.released += 1;
-        self.hide_for(ticket, Duration::ZERO);
+        self.hide_for(ticket, delay);
     }
 
     /// Gives a failed message back, to come again after `delay`.
@@ -70,6 +87,7 @@ impl Stages {
     }
 
     fn hide_for(&mut self, ticket: Ticket, delay: Duration) {
+        self.unlock(ticket);
         self.give_back_tail(ticket);
         if !self.lease_stands(ticket) {
             return self.forget_lost(ticket, NOT_GIVEN_BACK);
@@ -247,7 +265,7 @@ impl Stages {
         }
     }
 
-    fn forget_lost(&mut self, ticket: Ticket, why: &'static str) {
+    pub(super) fn forget_lost(&mut self, ticket: Ticket, why: &'static str) {
         if let Some(item) = self.items.get(&ticket) {
             tracing::warn!(queue = %self.name, message_id = item.message.id, "{why}");
         }
@@ -261,6 +279,7 @@ impl Stages {
         self.enter_stage(ticket, Stage::Settling);
         self.leases.leave(ticket);
         self.items.remove(&ticket);
+        self.unlock(ticket);
         self.forget_probe(ticket);
         let Some(group) = group.filter(|_| settled) else { return };
         let Some(next) = self.order.advance(&group, ticket) else { return };

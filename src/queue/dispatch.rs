@@ -19,6 +19,9 @@ impl Stages {
         if let Some(pause) = &mut self.pause {
             pause.try_with(ticket);
         }
+        if !self.may_run(ticket) {
+            return;
+        }
         let Some(item) = self.items.get(&ticket) else { return };
         let message = Arc::clone(&item.message);
         let Some(handler) = self.routes.find(message.event.as_deref()).cloned() else {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::decode::Received;
+use super::guard::Guard;
 use super::poll::{Admission, Receive};
 use super::source::Source;
 use super::{Event, Item, Search, Stage, Stages, count};
@@ -30,13 +31,17 @@ impl Stages {
                 return self.polls.not_before().map_or(Admission::Closed, Admission::Wait);
             }
         }
+        if self.guard.as_ref().is_some_and(Guard::is_away) {
+            return Admission::Closed;
+        }
         if let Some(pause) = &self.pause {
             return match (pause.admission(self.polls.open()), self.polls.not_before()) {
                 (Admission::Poll(_), Some(not_before)) => Admission::Wait(not_before),
                 (admission, _) => admission,
             };
         }
-        let settling = self.items.len() - self.slots;
+        let kept = self.guard.as_ref().map_or(0, Guard::kept);
+        let settling = self.items.len() - self.slots - kept;
         if settling > MOST_SETTLING + self.settings.concurrency || !self.leases.may_take(10) {
             return Admission::Closed;
         }

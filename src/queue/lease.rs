@@ -289,7 +289,8 @@ impl Leases {
         lost
     }
 
-    fn lose(&mut self, ticket: Ticket, now: Instant) {
+    /// It is lost: its handler is told, and it is not renewed any more.
+    pub(super) fn lose(&mut self, ticket: Ticket, now: Instant) {
         let Some(held) = self.held.get_mut(&ticket) else { return };
         if let Some(due) = held.due.take() {
             self.due.remove(&(due, ticket));

@@ -11,8 +11,9 @@ use crate::toolkit::sqs::{self, QueueUrl};
 
 /// The lease where the queue does not tell its own, or its own is nothing at all.
 const DEFAULT_LEASE: Duration = Duration::from_secs(30);
-/// SQS keeps messages four days unless told otherwise.
-const DEFAULT_RETENTION: Duration = Duration::from_hours(96);
+/// SQS keeps no message longer. Where the queue does not tell its own, a finished id is rather kept
+/// too long.
+const LONGEST_RETENTION: Duration = Duration::from_hours(14 * 24);
 
 /// A queue that was found.
 #[derive(Debug, Clone)]
@@ -22,6 +23,10 @@ pub(super) struct Source {
     pub(super) lease: Duration,
     pub(super) retention: Duration,
     pub(super) rejects: Option<Target>,
+    /// After so many receives SQS itself moves a message to the dead-letter queue.
+    pub(super) max_receives: Option<u32>,
+    /// The same for every host, whatever it is allowed to ask.
+    pub(super) arn: String,
     /// What an operator should know about how it was found.
     pub(super) note: Option<&'static str>,
 }
@@ -56,7 +61,9 @@ impl Source {
         let redrive = facts.as_ref().and_then(|facts| facts.dead_letter_arn.clone());
         Ok(Self {
             rejects: rejects(settings, redrive),
-            retention: facts.map_or(DEFAULT_RETENTION, |facts| facts.retention),
+            max_receives: facts.as_ref().and_then(|facts| facts.max_receive_count),
+            arn: url.arn(connection.region()),
+            retention: facts.map_or(LONGEST_RETENTION, |facts| facts.retention),
             connection,
             url,
             lease,

@@ -26,6 +26,8 @@ async fn stages() -> Stages {
         lease: Duration::from_secs(30),
         retention: Duration::from_hours(96),
         rejects: None,
+        max_receives: Some(3),
+        arn: "arn:aws:sqs:us-east-1:000000000000:orders".to_owned(),
         note: None,
     })));
     stages

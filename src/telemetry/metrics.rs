@@ -83,6 +83,36 @@ const HANDLER_DOWN: Metric = Metric::new(
     &["queue"],
     "1 while a handler of the queue cannot be started",
 );
+const LOCK_CONTENDED: Metric = Metric::new(
+    "longshore_lock_contended_total",
+    Shape::Counter,
+    &["queue"],
+    "messages that were not handled because somebody else had their lock",
+);
+const LOCK_LOST: Metric = Metric::new(
+    "longshore_locks_lost_total",
+    Shape::Counter,
+    &["queue"],
+    "messages whose lock ended while they were being handled",
+);
+const FOUND_FINISHED: Metric = Metric::new(
+    "longshore_finished_before_total",
+    Shape::Counter,
+    &["queue"],
+    "messages deleted and not handled, because the idempotency store knew them as finished",
+);
+const UNGUARDED: Metric = Metric::new(
+    "longshore_unguarded_total",
+    Shape::Counter,
+    &["queue"],
+    "messages handled without lock, or deleted without finished id, while the store was away",
+);
+const STORE_AWAY: Metric = Metric::new(
+    "longshore_idempotency_store_away",
+    Shape::Gauge,
+    &["queue"],
+    "1 while the idempotency store is away and polling has stopped",
+);
 const UPLOADED: Metric = Metric::new(
     "longshore_files_uploaded_total",
     Shape::Counter,
@@ -142,6 +172,11 @@ pub const METRICS: &[Metric] = &[
     DELETE_FAILED,
     LEASE_LOST,
     HANDLER_DOWN,
+    LOCK_CONTENDED,
+    LOCK_LOST,
+    FOUND_FINISHED,
+    UNGUARDED,
+    STORE_AWAY,
     UPLOADED,
     UPLOADED_BYTES,
     UPLOAD_TIME,
@@ -214,6 +249,31 @@ pub fn lease_lost(queue: &str) {
 /// A handler of the queue can, or cannot, be started.
 pub fn handler_unavailable(queue: &str, unavailable: bool) {
     gauge!(HANDLER_DOWN.name, "queue" => queue.to_owned()).set(f64::from(u8::from(unavailable)));
+}
+
+/// Somebody else has the lock on a message.
+pub fn lock_contended(queue: &str) {
+    counter!(LOCK_CONTENDED.name, "queue" => queue.to_owned()).increment(1);
+}
+
+/// A lock ended under a running handler.
+pub fn lock_lost(queue: &str) {
+    counter!(LOCK_LOST.name, "queue" => queue.to_owned()).increment(1);
+}
+
+/// A message was finished before, as the idempotency store knows.
+pub fn found_finished(queue: &str) {
+    counter!(FOUND_FINISHED.name, "queue" => queue.to_owned()).increment(1);
+}
+
+/// A message went its way without the idempotency store.
+pub fn unguarded(queue: &str) {
+    counter!(UNGUARDED.name, "queue" => queue.to_owned()).increment(1);
+}
+
+/// The idempotency store is away, or no longer is.
+pub fn store_away(queue: &str, away: bool) {
+    gauge!(STORE_AWAY.name, "queue" => queue.to_owned()).set(f64::from(u8::from(away)));
 }
 
 /// A file landed.

@@ -11,7 +11,7 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use crate::aws::fault::fault;
 use crate::error::{Error, Kind, Result};
 
-pub use send::{MOST_BYTES, SendReport, Sender};
+pub use send::{MOST_BYTES, Sender};
 
 /// The largest lease that SQS grants, counted from the receive.
 pub const LONGEST_LEASE: Duration = Duration::from_hours(12);
@@ -34,6 +34,18 @@ impl QueueUrl {
     /// The queue's name: the last part of the URL.
     pub fn name(&self) -> &str {
         self.0.rsplit('/').next().unwrap_or(&self.0)
+    }
+
+    /// The queue's ARN, put together from the URL's account and the region, which decides the
+    /// partition (General Reference of AWS, Amazon Resource Names).
+    pub fn arn(&self, region: &str) -> String {
+        let account = self.0.rsplit('/').nth(1).unwrap_or_default();
+        let partition = match region.split('-').next() {
+            Some("cn") => "aws-cn",
+            Some("us") if region.starts_with("us-gov-") => "aws-us-gov",
+            _ => "aws",
+        };
+        format!("arn:{partition}:sqs:{region}:{account}:{}", self.name())
     }
 
     /// First in, first out: such a queue's name ends in `.fifo`.
@@ -154,5 +166,8 @@ mod tests {
         let url = QueueUrl("https://sqs.eu-west-1.amazonaws.com/123/orders.fifo".to_owned());
         assert_eq!(url.name(), "orders.fifo");
         assert!(url.is_fifo());
+        assert_eq!(url.arn("eu-west-1"), "arn:aws:sqs:eu-west-1:123:orders.fifo");
+        assert_eq!(url.arn("us-gov-west-1"), "arn:aws-us-gov:sqs:us-gov-west-1:123:orders.fifo");
+        assert_eq!(url.arn("cn-north-1"), "arn:aws-cn:sqs:cn-north-1:123:orders.fifo");
     }
 }

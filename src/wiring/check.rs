@@ -61,11 +61,7 @@ async fn topic(wanted: &Topic, aws: &Aws) -> (bool, Finding) {
     }
 }
 
-async fn look(
-    settings: &config::Queue,
-    link: Option<&Link>,
-    aws: &Aws,
-) -> Result<Vec<Finding>> {
+async fn look(settings: &config::Queue, link: Option<&Link>, aws: &Aws) -> Result<Vec<Finding>> {
     let connection = aws.connect(&settings.aws).await?;
     // That a queue is missing, or tells nothing, is said where queues are checked.
     let queue = match found::queue(&connection.sqs, &settings.queue).await {

@@ -33,7 +33,8 @@ pub async fn destroy(config: &Config, aws: &Aws) -> Result<Plan> {
             if queue_is_ours(&connection, &queue).await? {
                 queues.insert(queue.arn()?.to_string(), (settings.aws.clone(), queue));
             } else {
-                plan.notes.push(format!("queue {} stays: setup did not make it", queue.url.as_str()));
+                plan.notes
+                    .push(format!("queue {} stays: setup did not make it", queue.url.as_str()));
             }
         }
     }
@@ -49,9 +50,8 @@ pub async fn destroy(config: &Config, aws: &Aws) -> Result<Plan> {
     // Sources before the queues that their redrive policies name.
     let mut queues: Vec<(config::Aws, Queue)> = queues.into_values().collect();
     queues.sort_by_key(|(_, queue)| queue.redrive().is_none());
-    let delete = |(aws, queue): (config::Aws, Queue)| {
-        Step::new(&aws, Act::DeleteQueue { url: queue.url })
-    };
+    let delete =
+        |(aws, queue): (config::Aws, Queue)| Step::new(&aws, Act::DeleteQueue { url: queue.url });
     plan.steps.extend(queues.into_iter().map(delete));
     Ok(plan)
 }
@@ -103,7 +103,9 @@ async fn topic_and_subscriptions(
     if let (true, Some(other)) = (is_ours, staying.first()) {
         let (topic, endpoint) = (&topic.arn, other.endpoint().unwrap_or_default());
         let what = format!("topic {topic} has other subscribers, such as {endpoint}");
-        return Err(Error::new(Kind::Busy, what).hint("nothing was deleted; unsubscribe them first"));
+        return Err(
+            Error::new(Kind::Busy, what).hint("nothing was deleted; unsubscribe them first")
+        );
     }
     let going = going.into_iter().filter_map(|listed| listed.subscription_arn);
     // One that waits for its confirmation has no ARN and goes by itself.
@@ -126,7 +128,9 @@ async fn queue_is_ours(connection: &Connection, queue: &Queue) -> Result<bool> {
 }
 
 async fn topic_is_ours(connection: &Connection, topic: &Arn) -> Result<bool> {
-    let asked = connection.sns.list_tags_for_resource().resource_arn(topic.to_string()).send().await;
-    let asked = asked.map_err(|error| fault(format!("reading the tags of topic {topic}"), error))?;
+    let asked =
+        connection.sns.list_tags_for_resource().resource_arn(topic.to_string()).send().await;
+    let asked =
+        asked.map_err(|error| fault(format!("reading the tags of topic {topic}"), error))?;
     Ok(asked.tags().iter().any(|tag| (tag.key(), tag.value()) == TAG))
 }

@@ -19,7 +19,7 @@ const PENDING: &str = "PendingConfirmation";
 #[derive(Debug, Clone)]
 pub(super) struct Queue {
     pub(super) url: QueueUrl,
-    attributes: HashMap<Name, String>,
+    pub(super) attributes: HashMap<Name, String>,
 }
 
 /// A subscription of exactly one queue to one topic.
@@ -27,7 +27,7 @@ pub(super) struct Queue {
 pub(super) struct Subscription {
     /// Nothing while it waits for its confirmation.
     pub(super) arn: Option<String>,
-    attributes: HashMap<String, String>,
+    pub(super) attributes: HashMap<String, String>,
 }
 
 /// A topic that is there: its attributes.

@@ -44,13 +44,16 @@ pub async fn policy(config: &Config, aws: &Aws, account: Option<&str>) -> Result
         let settings = queue.settings;
         let connection = aws.connect(&settings.aws).await?;
         let owner = Owner::of(account, &connection).await?;
-        grants.allow(&owner.queue(&settings.queue), &[
-            "sqs:GetQueueUrl",
-            "sqs:GetQueueAttributes",
-            "sqs:ReceiveMessage",
-            "sqs:DeleteMessage",
-            "sqs:ChangeMessageVisibility",
-        ]);
+        grants.allow(
+            &owner.queue(&settings.queue),
+            &[
+                "sqs:GetQueueUrl",
+                "sqs:GetQueueAttributes",
+                "sqs:ReceiveMessage",
+                "sqs:DeleteMessage",
+                "sqs:ChangeMessageVisibility",
+            ],
+        );
         let dead = match (&settings.dead_letter_queue, &settings.set_aside) {
             (Some(address), _) => Some(owner.queue(address)),
             (None, Some(_)) => None,

@@ -10,8 +10,8 @@ use super::arn::Arn;
 use super::found;
 use super::step::{Act, Step};
 use super::wanted::{Topic, Wanted};
-use crate::aws::{Aws, Connection};
 use crate::aws::fault::fault;
+use crate::aws::{Aws, Connection};
 use crate::config::{self, Config};
 use crate::error::{Error, Kind, Result};
 use crate::toolkit::permission::{self, Request};
@@ -51,7 +51,12 @@ pub async fn plan(config: &Config, aws: &Aws) -> Result<Plan> {
         let connection = aws.connect(&wanted.aws).await?;
         let found = found::topic(&connection.sns, &wanted.arn).await?;
         let policy = found.as_ref().and_then(|found| found.get("Policy").cloned());
-        topics.push(PlannedTopic { wanted, exists: found.is_some(), policy, changes_policy: false });
+        topics.push(PlannedTopic {
+            wanted,
+            exists: found.is_some(),
+            policy,
+            changes_policy: false,
+        });
     }
     let mut links = Vec::new();
     for wanted in &wanted.queues {
@@ -74,7 +79,8 @@ pub async fn plan(config: &Config, aws: &Aws) -> Result<Plan> {
     }
     plan.steps.extend(notified);
     if plan.steps.iter().any(Step::sets_filter) {
-        plan.notes.push("a new filter policy takes up to 15 minutes until SNS follows it".to_owned());
+        plan.notes
+            .push("a new filter policy takes up to 15 minutes until SNS follows it".to_owned());
     }
     Ok(plan)
 }
@@ -99,7 +105,8 @@ impl PlannedTopic<'_> {
             steps.push(Step::new(aws, Act::CreateTopic { topic: arn.clone() }));
         }
         if let Some(policy) = self.policy.clone().filter(|_| self.changes_policy) {
-            let change = Act::ChangeTopic { topic: arn.clone(), attribute: "Policy", value: policy };
+            let change =
+                Act::ChangeTopic { topic: arn.clone(), attribute: "Policy", value: policy };
             steps.push(Step::new(aws, change));
         }
         steps

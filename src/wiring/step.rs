@@ -20,7 +20,7 @@ use crate::toolkit::sqs::QueueUrl;
 pub(super) const TAG: (&str, &str) = ("made-by", "longshore-setup");
 
 /// How long SQS keeps a name after its queue was deleted, and how long S3 may take to see a policy.
-const SETTLING: Duration = Duration::from_secs(60);
+const SETTLING: Duration = Duration::from_mins(1);
 const PAUSE: Duration = Duration::from_secs(2);
 
 /// One thing to do: to what, and how to reach it.
@@ -73,8 +73,7 @@ impl Step {
 
     async fn once(&self, aws: &Aws) -> Result<()> {
         let connection = aws.connect(&self.aws).await?;
-        let (sqs, sns) = (&connection.sqs, &connection.sns);
-        let what = self.to_string();
+        let (sqs, sns, what) = (&connection.sqs, &connection.sns, self.to_string());
         match &self.act {
             Act::CreateQueue { queue, attributes } => {
                 let create = sqs.create_queue().queue_name(&queue.resource).tags(TAG.0, TAG.1);
@@ -101,12 +100,13 @@ impl Step {
                 change.send().await.map(drop).map_err(|error| fault(what, error))
             }
             Act::Subscribe { topic, queue, attributes } => {
-                let attributes = attributes.iter();
-                let attributes = attributes.map(|(name, value)| ((*name).to_owned(), value.clone()));
-                let subscribe = sns.subscribe().topic_arn(topic.to_string()).protocol("sqs");
-                let subscribe = subscribe.endpoint(queue.to_string());
-                let subscribe = subscribe.set_attributes(Some(attributes.collect()));
-                subscribe.send().await.map(drop).map_err(|error| fault(what, error))
+                let all = attributes.iter().map(|(name, value)| (name.to_string(), value.clone()));
+                let to = sns
+                    .subscribe()
+                    .topic_arn(topic.to_string())
+                    .set_attributes(Some(all.collect()));
+                let from = to.protocol("sqs").endpoint(queue.to_string());
+                from.send().await.map(drop).map_err(|error| fault(what, error))
             }
             Act::ChangeSubscription { subscription, attribute, value } => {
                 let change = sns.set_subscription_attributes().subscription_arn(subscription);
@@ -114,8 +114,8 @@ impl Step {
                 change.send().await.map(drop).map_err(|error| fault(what, error))
             }
             Act::Notify { bucket, all, .. } => {
-                let put = connection.s3.put_bucket_notification_configuration().bucket(bucket);
-                let put = put.notification_configuration(all.clone());
+                let put = connection.s3.put_bucket_notification_configuration();
+                let put = put.bucket(bucket).notification_configuration(all.clone());
                 put.send().await.map(drop).map_err(|error| fault(what, error))
             }
             Act::Unsubscribe { subscription } => {

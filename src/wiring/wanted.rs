@@ -63,9 +63,10 @@ impl<'c> Wanted<'c> {
             Some(Topic::read(arn, &notification.aws))
         });
         let notified = notified.collect::<Result<_>>()?;
-        let queues = config.queues.iter().map(|(section, settings)| {
-            Ok(Queue { section, settings, link: None })
-        });
+        let queues = config
+            .queues
+            .iter()
+            .map(|(section, settings)| Ok(Queue { section, settings, link: None }));
         Ok(Self { topic, notified, queues: queues.collect::<Result<_>>()? })
     }
 
@@ -108,9 +109,9 @@ fn in_order(policy: &Value) -> Value {
             list.dedup();
             Value::Array(list)
         }
-        Value::Object(members) => {
-            Value::Object(members.iter().map(|(key, value)| (key.clone(), in_order(value))).collect())
-        }
+        Value::Object(members) => Value::Object(
+            members.iter().map(|(key, value)| (key.clone(), in_order(value))).collect(),
+        ),
         scalar => scalar.clone(),
     }
 }

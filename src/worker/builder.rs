@@ -120,6 +120,6 @@ impl<S: Clone + Send + Sync + 'static> Builder<S> {
             return Err(Error::new(Kind::Settings, format!("queue {name} has no handler"))
                 .hint("write [queue.NAME.handler.exec], or register a function for it"));
         }
-        Ok(Worker { config, routes, aws: Aws::new(), once: false })
+        Ok(Worker { config, routes, aws: Aws::new(), locks: None, once: false })
     }
 }

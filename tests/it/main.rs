@@ -25,6 +25,7 @@ mod queues;
 mod redrive_time;
 mod run_local;
 mod sending;
+mod setup;
 mod spool;
 mod status_page;
 mod support_works;

@@ -14,6 +14,9 @@ fn a_minimal_file_gets_every_default() {
         aws: Aws::default(),
         spools: BTreeMap::from([("a".to_owned(), Spool::new("a", "bucket"))]),
         queues: BTreeMap::from([("q".to_owned(), queue)]),
+        idempotency: None,
+        notifications: BTreeMap::new(),
+        require_checks: false,
         notes: vec![],
     };
     assert_eq!(config, expected);

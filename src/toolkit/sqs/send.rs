@@ -13,7 +13,8 @@ use crate::aws::batch::{self, MOST_ENTRIES};
 use crate::aws::fault::fault;
 use crate::backoff::Backoff;
 use crate::error::{Error, Kind, Result};
-use crate::message::{Attribute, Outgoing};
+use crate::message::{Attribute, Outgoing, is_allowed};
+use crate::toolkit::transport::SendReport;
 
 /// The most bytes of a message, and of a batch, attributes included (1 MiB since 2025; a queue may
 /// allow less and then refuses itself).
@@ -21,15 +22,6 @@ pub const MOST_BYTES: usize = 1 << 20;
 
 /// How often a failed entry that is not our fault is sent in all.
 const TRIES: u32 = 5;
-
-/// What came of sending many.
-#[derive(Debug, Default)]
-pub struct SendReport {
-    /// How many were confirmed.
-    pub sent: u64,
-    /// Those that were not, by their number in the source (from 0), and why.
-    pub failed: Vec<(u64, Error)>,
-}
 
 /// Sends messages to one queue, in batches.
 #[derive(Debug)]
@@ -240,11 +232,6 @@ impl Sender {
         }
         again
     }
-}
-
-/// The characters that SQS takes: those of XML 1.0.
-fn is_allowed(c: char) -> bool {
-    matches!(c, '\t' | '\n' | '\r' | ' '..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..)
 }
 
 /// An attribute as the SDK wants it.

@@ -12,18 +12,15 @@ use crate::toolkit::permission::{Policy, Verdict};
 const SETUP: &str = "longshore setup puts it right";
 
 /// A subscription for exactly this queue that is confirmed and delivers as the settings want it.
-pub(super) fn subscription(
-    link: &Link,
-    queue: &Arn,
-    found: Option<&Subscription>,
-) -> Vec<Finding> {
+pub(super) fn subscription(link: &Link, queue: &Arn, found: Option<&Subscription>) -> Vec<Finding> {
     let topic = &link.topic.arn;
     let Some(found) = found else {
         let told = format!("no subscription of {queue} to topic {topic} was found");
         return vec![Finding::unavailable(told).fix("subscribe it with longshore setup")];
     };
     if found.is_pending() {
-        let told = format!("the subscription of {queue} to topic {topic} is pending: not confirmed");
+        let told =
+            format!("the subscription of {queue} to topic {topic} is pending: not confirmed");
         return vec![Finding::unavailable(told).fix(
             "confirm it with the token in the queue's message of Type SubscriptionConfirmation \
              (aws sns confirm-subscription), or subscribe as the owner of the queue",

@@ -86,10 +86,10 @@ impl Told {
         let there = asked.send().await.map_err(|error| {
             let what = format!("reading the notifications of bucket {bucket}");
             let error = fault(what, error);
-            match error.kind() {
-                Kind::Missing => error.hint("create the bucket first"),
-                _ => error,
+            if error.kind() == Kind::Missing {
+                return error.hint("create the bucket first");
             }
+            error
         })?;
         let all = NotificationConfiguration::builder()
             .set_topic_configurations(there.topic_configurations)
@@ -128,7 +128,8 @@ impl Told {
         if let Some(other) = self.rules().into_iter().find(|(_, rule)| *rule == wanted) {
             if other.0 != id {
                 let bucket = &notification.bucket;
-                plan.notes.push(format!("bucket {bucket} tells {target} already, by {:?}", other.0));
+                plan.notes
+                    .push(format!("bucket {bucket} tells {target} already, by {:?}", other.0));
             }
             return Ok(());
         }

@@ -44,7 +44,7 @@ pub(super) async fn plan(
     let connection = aws.connect(&settings.aws).await?;
     let arn = named(&settings.queue, &settings.aws, &connection, queues).await?;
     let Some(address) = &settings.dead_letter_queue else {
-        let has_redrive = queues.get(&arn).is_some_and(|planned| planned.has_redrive());
+        let has_redrive = queues.get(&arn).is_some_and(Planned::has_redrive);
         if !has_redrive {
             plan.notes.push(format!("[queue.{section}] names no dead_letter_queue: none is made"));
         }
@@ -142,7 +142,9 @@ impl Planned {
         let mut depth = 0;
         let mut next = self.target.as_ref();
         // A ring would have no end.
-        while let Some(planned) = next.and_then(|arn| queues.get(arn)).filter(|_| depth < queues.len()) {
+        while let Some(planned) =
+            next.and_then(|arn| queues.get(arn)).filter(|_| depth < queues.len())
+        {
             depth += 1;
             next = planned.target.as_ref();
         }

@@ -1,0 +1,299 @@
+//! Publishing: one, or batches by count and by bytes, taken lazily from any source; every failed
+//! entry is published again or reported.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use aws_sdk_sns::primitives::Blob;
+use aws_sdk_sns::types::{MessageAttributeValue, PublishBatchRequestEntry};
+
+use super::rules;
+use crate::aws::batch::{self, MOST_ENTRIES};
+use crate::aws::fault::fault;
+use crate::backoff::Backoff;
+use crate::error::{Error, Kind, Result};
+use crate::message::{Attribute, Outgoing};
+use crate::toolkit::transport::SendReport;
+
+/// The most bytes of a message, and of a batch, attributes included (SNS quotas: 256 KiB).
+pub const MOST_BYTES: usize = 256 << 10;
+
+/// How often what is not our fault is published in all.
+const TRIES: u32 = 5;
+
+/// What SNS answers to a message that it took.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Published {
+    /// SNS's id of the message.
+    pub message_id: String,
+    /// Its place in the order of a FIFO topic; nothing for a standard topic.
+    pub sequence_number: Option<String>,
+}
+
+/// Publishes messages to one topic, singly or in batches.
+///
+/// SNS itself allows any number of attributes. Subscriptions with raw delivery to a queue take ten
+/// at most and SNS drops what has more, so more are refused here unless
+/// [`for_envelopes`](Self::for_envelopes) says that no subscription is raw. The delay of a message
+/// and its trace header are a queue's: topics have none, and they are not sent.
+///
+/// Entries of one FIFO group that share a batch keep their order as long as none of them fails; one
+/// that has to be published again comes after those that were taken at first.
+#[derive(Debug)]
+pub struct Publisher {
+    client: aws_sdk_sns::Client,
+    topic: String,
+    most_bytes: usize,
+    most_attributes: usize,
+    pending: Vec<(u64, Outgoing)>,
+    bytes: usize,
+    taken: u64,
+    report: SendReport,
+}
+
+impl Publisher {
+    /// To the topic with this ARN; no request is sent and nothing is published yet.
+    pub fn new(client: aws_sdk_sns::Client, topic_arn: impl Into<String>) -> Self {
+        Self {
+            client,
+            topic: topic_arn.into(),
+            most_bytes: MOST_BYTES,
+            most_attributes: rules::MOST_ATTRIBUTES_RAW,
+            pending: Vec::new(),
+            bytes: 0,
+            taken: 0,
+            report: SendReport::default(),
+        }
+    }
+
+    /// Another limit than [`MOST_BYTES`], should SNS allow more one day.
+    #[must_use]
+    pub const fn most_bytes(mut self, bytes: usize) -> Self {
+        self.most_bytes = bytes;
+        self
+    }
+
+    /// No subscription has raw delivery: any number of attributes may go along.
+    #[must_use]
+    pub const fn for_envelopes(mut self) -> Self {
+        self.most_attributes = usize::MAX;
+        self
+    }
+
+    /// The topic's ARN.
+    pub fn topic(&self) -> &str {
+        &self.topic
+    }
+
+    /// What came of everything that was pushed so far.
+    pub const fn report(&self) -> &SendReport {
+        &self.report
+    }
+
+    fn is_fifo(&self) -> bool {
+        self.topic.strip_suffix(".fifo").is_some()
+    }
+
+    fn unfit(&self, message: &Outgoing) -> Option<String> {
+        let limits = rules::Limits {
+            bytes: self.most_bytes,
+            attributes: self.most_attributes,
+            fifo: self.is_fifo(),
+        };
+        rules::check(message, &limits).err()
+    }
+
+    /// Publishes one message at once, what was pushed before it first waits or not: it is not part
+    /// of the batches, nor of the report.
+    ///
+    /// What passes by itself is tried again, five times in all. Dropped midway, the message may or
+    /// may not have been published.
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`] where SNS would refuse it, known before it is asked; else as SNS says.
+    pub async fn publish(&self, message: &Outgoing) -> Result<Published> {
+        let what = format!("publishing to topic {}", self.topic);
+        if let Some(why) = self.unfit(message) {
+            return Err(Error::new(Kind::Invalid, what).because(why));
+        }
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match self.publish_once(message, &what).await {
+                Err(error) if error.kind().passes_by_itself() && tries < TRIES => {
+                    pause(tries).await;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    async fn publish_once(&self, message: &Outgoing, what: &str) -> Result<Published> {
+        let answer = self
+            .client
+            .publish()
+            .topic_arn(&self.topic)
+            .message(&message.body)
+            .set_message_attributes(attributes(message)?)
+            .set_subject(message.subject.clone())
+            .set_message_structure(structure(message))
+            .set_message_group_id(message.group.clone())
+            .set_message_deduplication_id(message.deduplication_id.clone())
+            .send()
+            .await
+            .map_err(|error| fault(what, error))?;
+        let message_id = answer.message_id.ok_or_else(|| {
+            Error::new(Kind::Transient, what).because("the answer holds no message id")
+        })?;
+        Ok(Published { message_id, sequence_number: answer.sequence_number })
+    }
+
+    /// Takes one more message; publishes the batch first when it would not fit.
+    ///
+    /// Dropped midway, the batch that was on its way may or may not have been published.
+    ///
+    /// # Errors
+    /// When the whole call fails in a way that no other message could escape: no such topic, no
+    /// permission, no credentials. What fails for single messages stands in the report.
+    pub async fn push(&mut self, message: Outgoing) -> Result<()> {
+        if let Some(why) = self.unfit(&message) {
+            self.refuse(why);
+            return Ok(());
+        }
+        let number = self.taken;
+        self.taken += 1;
+        if self.pending.len() == MOST_ENTRIES || self.bytes + message.size() > self.most_bytes {
+            self.flush().await?;
+        }
+        self.bytes += message.size();
+        self.pending.push((number, message));
+        Ok(())
+    }
+
+    /// Reports the next message as one that cannot be published, and why: the source has it, and it
+    /// is none.
+    pub fn refuse(&mut self, why: impl Into<String>) {
+        let number = self.taken;
+        self.taken += 1;
+        let what = format!("message {} for topic {}", number + 1, self.topic);
+        self.report.failed.push((number, Error::new(Kind::Invalid, what).because(why.into())));
+    }
+
+    /// Publishes what waits. See [`push`](Self::push) for errors and for what dropping does.
+    pub async fn flush(&mut self) -> Result<()> {
+        self.bytes = 0;
+        let mut batch = std::mem::take(&mut self.pending);
+        let mut tries = 0;
+        while !batch.is_empty() {
+            tries += 1;
+            let outcomes = match self.publish_batch(&batch).await {
+                Ok(outcomes) => outcomes,
+                Err(error) if error.kind().passes_by_itself() && tries < TRIES => {
+                    pause(tries).await;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            batch = self.keep_failed(batch, outcomes, tries);
+            if !batch.is_empty() {
+                pause(tries).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Publishes what waits and tells what came of everything.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push).
+    pub async fn finish(mut self) -> Result<SendReport> {
+        self.flush().await?;
+        Ok(self.report)
+    }
+
+    async fn publish_batch(&self, batch: &[(u64, Outgoing)]) -> Result<Vec<Option<Error>>> {
+        let entries = batch
+            .iter()
+            .enumerate()
+            .map(|(position, (_, message))| entry(message, position))
+            .collect::<Result<Vec<_>>>()?;
+        let what = format!("publishing to topic {}", self.topic);
+        let answer = self
+            .client
+            .publish_batch()
+            .topic_arn(&self.topic)
+            .set_publish_batch_request_entries(Some(entries))
+            .send()
+            .await
+            .map_err(|error| fault(&what, error))?;
+        Ok(batch::outcomes(answer.failed(), batch.len(), &what))
+    }
+
+    /// Those that are worth another try; the others are reported.
+    fn keep_failed(
+        &mut self,
+        batch: Vec<(u64, Outgoing)>,
+        outcomes: Vec<Option<Error>>,
+        tries: u32,
+    ) -> Vec<(u64, Outgoing)> {
+        let mut again = Vec::new();
+        for ((number, message), outcome) in batch.into_iter().zip(outcomes) {
+            match outcome {
+                None => self.report.sent += 1,
+                Some(error) if error.kind().passes_by_itself() && tries < TRIES => {
+                    again.push((number, message));
+                }
+                Some(error) => self.report.failed.push((number, error)),
+            }
+        }
+        again
+    }
+}
+
+async fn pause(tries: u32) {
+    let backoff = Backoff::doubling(Duration::from_millis(200), Duration::from_secs(5));
+    tokio::time::sleep(backoff.delay(tries, fastrand::f64())).await;
+}
+
+fn entry(message: &Outgoing, position: usize) -> Result<PublishBatchRequestEntry> {
+    PublishBatchRequestEntry::builder()
+        .id(batch::entry_id(position))
+        .message(&message.body)
+        .set_message_attributes(attributes(message)?)
+        .set_subject(message.subject.clone())
+        .set_message_structure(structure(message))
+        .set_message_group_id(message.group.clone())
+        .set_message_deduplication_id(message.deduplication_id.clone())
+        .build()
+        .map_err(unbuilt)
+}
+
+fn structure(message: &Outgoing) -> Option<String> {
+    message.is_per_protocol.then(|| "json".to_owned())
+}
+
+fn attributes(message: &Outgoing) -> Result<Option<HashMap<String, MessageAttributeValue>>> {
+    let all = message
+        .attributes
+        .iter()
+        .map(|(name, value)| Ok((name.clone(), as_sdk(message.data_type(name, value), value)?)))
+        .collect::<Result<HashMap<_, _>>>()?;
+    Ok((!all.is_empty()).then_some(all))
+}
+
+fn as_sdk(data_type: &str, value: &Attribute) -> Result<MessageAttributeValue> {
+    let builder = MessageAttributeValue::builder().data_type(data_type);
+    match value {
+        Attribute::String(text) | Attribute::Number(text) => builder.string_value(text),
+        Attribute::Binary(bytes) => builder.binary_value(Blob::new(bytes.to_vec())),
+    }
+    .build()
+    .map_err(unbuilt)
+}
+
+fn unbuilt(error: aws_sdk_sns::error::BuildError) -> Error {
+    Error::new(Kind::Bug, "building a message for SNS").because(error)
+}
+
+#[cfg(test)]
+mod tests;
