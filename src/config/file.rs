@@ -9,6 +9,7 @@ use super::document::Document;
 use super::idempotency::Idempotency;
 use super::log::Log;
 use super::notification::Notification;
+use super::outbox::Outbox;
 use super::queue::Queue;
 use super::section::Section;
 use super::spool::Spool;
@@ -31,6 +32,7 @@ pub(super) fn read(document: &Document) -> Config {
 
     let idempotency = Idempotency::read(root.table("idempotency"));
     let spools = named(root.tables("spool"), |section| Spool::read(section, &base));
+    let outboxes = named(root.tables("outbox"), |section| Outbox::read(section, &base));
     let queues = named(root.tables("queue"), |section| Queue::read(section, &base));
     let notifications =
         named(root.tables("notification"), |section| Notification::read(section, &base));
@@ -41,6 +43,7 @@ pub(super) fn read(document: &Document) -> Config {
         drain_timeout: drain_timeout.unwrap_or(DRAIN_TIMEOUT),
         aws: base.clone().resolve(),
         spools,
+        outboxes,
         queues,
         notifications,
         require_checks,

@@ -148,6 +148,14 @@ pub(super) fn topic(text: &str) -> Result<String, String> {
     region(location)
 }
 
+/// A FIFO group, as SQS and SNS take it.
+pub(crate) fn group(text: &str) -> Result<String, String> {
+    if (1..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("{text:?} is no group; it has 1 to 128 ASCII letters, digits and punctuation"))
+}
+
 /// Wide enough for the names that buckets could have in 2012.
 pub(super) fn bucket(name: &str) -> Result<String, String> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');

@@ -49,6 +49,7 @@ impl Stages {
                     event: None,
                 },
                 handle: format!("handle of {id}"),
+                is_damaged: false,
             })
             .collect();
         self.polls.left(ids.len());

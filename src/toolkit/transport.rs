@@ -1,14 +1,29 @@
-//! Two small traits that every place for messages has in common: one for those that take messages
-//! and one for those that hand them out. A queue does both, a topic and an outbox send, a folder
-//! does both.
+//! What can send, and what can receive: the two traits under which a queue, a topic, an outbox and a
+//! folder are the same thing.
+//!
+//! Neither knows a format: they carry [`Outgoing`] and give [`Message`].
 
-use std::future::Future;
+use std::pin::pin;
 use std::time::Duration;
 
-use futures_util::{Stream, StreamExt, stream};
+use futures_util::{Stream, StreamExt};
+use tokio::time::{Instant, timeout_at};
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
+use crate::units;
+
+/// What waits for company leaves after this long.
+const LINGER: Duration = Duration::from_millis(200);
 use crate::message::{Message, Outgoing};
+
+/// What a service answers to a message that it took.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sent {
+    /// The id that it gave the message.
+    pub message_id: String,
+    /// Its place in the order of a FIFO queue or topic; nothing elsewhere.
+    pub sequence_number: Option<String>,
+}
 
 /// What came of sending many.
 #[derive(Debug, Default)]
@@ -19,187 +34,126 @@ pub struct SendReport {
     pub failed: Vec<(u64, Error)>,
 }
 
-/// A place that takes messages.
-pub trait CanSend: Sync {
-    /// Sends messages as they come from a stream, in batches where the place has batches; never
-    /// holds more than a batch of them. Each is confirmed, or stands in the report with its error.
-    ///
-    /// Dropped midway, what was on its way may or may not have been sent.
-    ///
-    /// # Errors
-    /// Where the place itself cannot be used: it is gone, or refuses us. What was sent before stays
-    /// sent.
-    fn send_all(
-        &self,
-        messages: impl Stream<Item = Outgoing> + Send,
-    ) -> impl Future<Output = Result<SendReport>> + Send;
-
-    /// Sends one message; when it returns, the place has confirmed it.
-    ///
-    /// # Errors
-    /// As [`send_all`](Self::send_all), and where this very message is refused.
-    fn send(&self, message: Outgoing) -> impl Future<Output = Result<()>> + Send {
-        async move {
-            let mut report = self.send_all(stream::iter([message])).await?;
-            report.failed.pop().map_or(Ok(()), |(_, error)| Err(error))
-        }
-    }
-}
-
-/// A message that was received and is held until it is settled or its lease ends.
+/// Something that messages can be sent to.
 ///
-/// Dropping it settles nothing: it comes again when the lease ends.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Held {
-    /// The message.
-    pub message: Message,
-    /// By which its place knows it: a receipt handle, the name of a claimed file.
-    pub(crate) receipt: String,
-}
-
-/// How a held message is settled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Settle {
-    /// It is done and deleted.
-    Delete,
-    /// It is not done and comes again after this delay.
-    GiveBack(Duration),
-}
-
-/// A place that hands messages out.
-///
-/// No lease is renewed here: what is not settled before it ends comes again. Work that takes long
-/// belongs into a [`Worker`](crate::worker::Worker).
-pub trait CanReceive: Sync {
-    /// Receives up to `most` messages in one request (ten at most), waiting up to `wait` (20 s at
-    /// most) for the first. None is no error.
+/// At least once: what fails in passing is sent again, also where nobody knows whether the first
+/// one arrived.
+pub trait CanSend: Send + Sync {
+    /// Sends one message and gives its confirmation.
     ///
-    /// Dropped midway, messages that were on their way stay hidden until their leases end.
+    /// Dropped midway, the message may or may not have been sent.
     ///
     /// # Errors
-    /// Where the place is gone or refuses us, or `most` or `wait` is out of range.
+    /// [`Kind::Invalid`](crate::error::Kind::Invalid) where it would be refused whatever is done,
+    /// else as the service says.
+    fn send(&self, message: Outgoing) -> impl Future<Output = Result<Sent>> + Send;
+
+    /// Sends all that a stream gives, in batches where there are any, taking no more of it than
+    /// the next batch holds. What waits for company leaves after 200 ms.
+    ///
+    /// Dropped midway, the batch that was on its way may or may not have been sent.
+    ///
+    /// # Errors
+    /// When all further messages would fail as well: nothing of that name, no permission, no
+    /// credentials. What fails for single messages stands in the report.
+    fn send_all<S>(&self, messages: S) -> impl Future<Output = Result<SendReport>> + Send
+    where
+        S: Stream<Item = Outgoing> + Send;
+}
+
+/// Something that messages can be received from.
+pub trait CanReceive: Send + Sync {
+    /// A message that was received, with what settles it.
+    type Held: Held;
+
+    /// Receives up to `most` messages in one call (what lies behind it may have a limit of its own,
+    /// such as ten); waits up to `wait` for the first, none where it is zero. Nothing received is
+    /// no error.
+    ///
+    /// Dropped midway, messages may already be held for nobody; they come again when their lease
+    /// ends.
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`](crate::error::Kind::Invalid) for a wait over 20 s; else as the service
+    /// says. Nothing is tried again.
     fn receive(
         &self,
         most: usize,
         wait: Duration,
-    ) -> impl Future<Output = Result<Vec<Held>>> + Send;
+    ) -> impl Future<Output = Result<Vec<Self::Held>>> + Send;
 
-    /// Settles messages that were received here; one result each, in order.
-    ///
-    /// Dropped midway, each may or may not be settled.
-    fn settle(&self, held: &[Held], how: Settle) -> impl Future<Output = Vec<Result<()>>> + Send;
-
-    /// Receives one message for `work`: deleted when it returns `Ok`, kept when it returns an
-    /// error. Nothing where no message came within `wait`.
-    ///
-    /// A kept message comes again when its lease ends. Dropped midway, it is kept.
-    ///
-    /// # Errors
-    /// Those of receiving, of `work`, and of the delete: the work is done then, and the message
-    /// comes again.
-    fn receive_one<T, E: From<Error>>(
-        &self,
-        wait: Duration,
-        work: impl AsyncFnOnce(&Message) -> std::result::Result<T, E>,
-    ) -> impl Future<Output = std::result::Result<Option<T>, E>> {
-        async move {
-            let held = self.receive(1, wait).await?;
-            let [one] = held.as_slice() else { return Ok(None) };
-            let done = work(&one.message).await?;
-            all_settled(self.settle(&held, Settle::Delete).await)?;
-            Ok(Some(done))
-        }
-    }
-
-    /// Receives up to `most` messages for `work`, in as many requests as it takes: all deleted when
-    /// it returns `Ok`, all kept when it returns an error. Nothing where no message came.
-    ///
-    /// The first request waits up to `wait`; the rest take what is there, and the first that brings
-    /// nothing ends it. Each message that could not be deleted fails by itself: the others are.
-    ///
-    /// # Errors
-    /// As [`receive_one`](Self::receive_one).
-    fn receive_many<T, E: From<Error>>(
-        &self,
-        most: usize,
-        wait: Duration,
-        work: impl AsyncFnOnce(&[Held]) -> std::result::Result<T, E>,
-    ) -> impl Future<Output = std::result::Result<Option<T>, E>> {
-        async move {
-            let held = collect(self, most, wait).await?;
-            if held.is_empty() {
-                return Ok(None);
+    /// [`Held::done`] for many, in batches where there are any. Gives, by position, why a message
+    /// could not be deleted; one that fails holds up no other.
+    fn done_all(&self, held: Vec<Self::Held>) -> impl Future<Output = Vec<Option<Error>>> + Send {
+        async {
+            let mut outcomes = Vec::with_capacity(held.len());
+            for one in held {
+                outcomes.push(one.done().await.err());
             }
-            let done = work(&held).await?;
-            all_settled(self.settle(&held, Settle::Delete).await)?;
-            Ok(Some(done))
-        }
-    }
-
-    /// Every message that is there and that comes, one by one, for ever; the first error ends it.
-    /// Each has to be settled by whoever takes it.
-    ///
-    /// Up to ten are held at a time, those that nobody has taken yet among them: take them sooner
-    /// than their leases end.
-    fn messages(&self, wait: Duration) -> impl Stream<Item = Result<Held>> + Send {
-        stream::unfold(Some(Vec::new()), move |state| async move {
-            let mut waiting: Vec<Held> = state?;
-            while waiting.is_empty() {
-                match self.receive(10, wait).await {
-                    Ok(mut held) => {
-                        held.reverse();
-                        waiting = held;
-                    }
-                    Err(error) => return Some((Err(error), None)),
-                }
-            }
-            waiting.pop().map(|next| (Ok(next), Some(waiting)))
-        })
-        .fuse()
-    }
-}
-
-/// Up to `most` messages in requests of ten; the first waits, the rest take what is there.
-async fn collect<P: CanReceive + ?Sized>(
-    place: &P,
-    most: usize,
-    wait: Duration,
-) -> Result<Vec<Held>> {
-    let mut held = Vec::new();
-    while held.len() < most {
-        let wait = if held.is_empty() { wait } else { Duration::ZERO };
-        let more = place.receive((most - held.len()).min(10), wait).await?;
-        if more.is_empty() {
-            break;
-        }
-        held.extend(more);
-    }
-    Ok(held)
-}
-
-/// The first error, with how many there are.
-fn all_settled(results: Vec<Result<()>>) -> Result<()> {
-    let count = results.len();
-    let mut errors: Vec<Error> = results.into_iter().filter_map(Result::err).collect();
-    let failed = errors.len();
-    match errors.pop() {
-        None => Ok(()),
-        Some(error) if count == 1 => Err(error),
-        Some(error) => {
-            let what = format!("{failed} of {count} messages could not be deleted and come again");
-            Err(Error::new(error.kind(), what).because(error))
+            outcomes
         }
     }
 }
 
-/// What every place refuses before it is asked.
-pub(crate) fn in_range(most: usize, wait: Duration) -> Result<()> {
-    if !(1..=10).contains(&most) {
-        let what = format!("one receive brings 1 to 10 messages, not {most}");
-        return Err(Error::new(Kind::Invalid, what));
+/// A received message that nobody else gets while it is held.
+///
+/// Dropped unsettled, nothing is sent: it comes again when its lease ends. The lease is renewed by
+/// [`hold`](Self::hold) alone.
+pub trait Held: Send + Sync {
+    /// The message.
+    fn message(&self) -> &Message;
+
+    /// Ends it: it never comes again. A lease that has ended before may make this void without an
+    /// error, and the message then comes again.
+    fn done(self) -> impl Future<Output = Result<()>> + Send;
+
+    /// Lets others have it at once.
+    fn give_back(self) -> impl Future<Output = Result<()>> + Send;
+
+    /// Holds it for so long, counted from now.
+    fn hold(&self, lease: Duration) -> impl Future<Output = Result<()>> + Send;
+}
+
+/// What sends in batches: takes messages one by one, and sends when a batch is full or it is told.
+pub(crate) trait Batches: Send {
+    fn push(&mut self, message: Outgoing) -> impl Future<Output = Result<()>> + Send;
+    fn flush(&mut self) -> impl Future<Output = Result<()>> + Send;
+    fn into_report(self) -> SendReport;
+}
+
+/// Sends all of a stream through a sender of batches.
+pub(super) async fn in_batches<B, S>(mut batches: B, messages: S) -> Result<SendReport>
+where
+    B: Batches,
+    S: Stream<Item = Outgoing> + Send,
+{
+    let sent = push_all(&mut batches, messages).await;
+    let report = batches.into_report();
+    match sent {
+        Err(error) if report.sent > 0 => {
+            let sent = units::count(report.sent, "message");
+            Err(Error::new(error.kind(), format!("only {sent} were sent")).because(error))
+        }
+        sent => sent.map(|()| report),
     }
-    if wait > Duration::from_secs(20) {
-        return Err(Error::new(Kind::Invalid, "one receive waits 0 to 20 s for messages"));
+}
+
+async fn push_all<B, S>(batches: &mut B, messages: S) -> Result<()>
+where
+    B: Batches,
+    S: Stream<Item = Outgoing> + Send,
+{
+    let mut messages = pin!(messages);
+    let mut flush_at: Option<Instant> = None;
+    loop {
+        let far = Instant::now() + Duration::from_hours(1);
+        let Ok(next) = timeout_at(flush_at.unwrap_or(far), messages.next()).await else {
+            batches.flush().await?;
+            flush_at = None;
+            continue;
+        };
+        let Some(message) = next else { return batches.flush().await };
+        batches.push(message).await?;
+        flush_at.get_or_insert_with(|| Instant::now() + LINGER);
     }
-    Ok(())
 }

@@ -12,13 +12,18 @@ use super::arn::Arn;
 use super::plan::account;
 use super::wanted::Wanted;
 use crate::aws::{Aws, Connection};
-use crate::config::{self, Config, QueueAddress};
+use crate::config::{self, Config, Destination, Outlet, QueueAddress};
 use crate::error::Result;
 use crate::toolkit::sqs;
 
 /// The actions, by resource.
 #[derive(Debug, Default)]
 struct Grants(BTreeMap<String, BTreeSet<&'static str>>);
+
+/// What sending to a queue needs, and looking whether it is there.
+const TO_QUEUE: [&str; 3] = ["sqs:GetQueueUrl", "sqs:GetQueueAttributes", "sqs:SendMessage"];
+/// What publishing to a topic needs, and looking whether it is there.
+const TO_TOPIC: [&str; 2] = ["sns:GetTopicAttributes", "sns:Publish"];
 
 /// The least policy for these settings, as a JSON document.
 ///
@@ -32,11 +37,22 @@ struct Grants(BTreeMap<String, BTreeSet<&'static str>>);
 pub async fn policy(config: &Config, aws: &Aws, account: Option<&str>) -> Result<Value> {
     let mut grants = Grants::default();
     grants.allow("*", &["sts:GetCallerIdentity"]);
-    for settings in config.spools.values() {
+    for settings in config.spools.values().chain(config.outboxes.values()) {
         let connection = aws.connect(&settings.aws).await?;
-        let bucket = bucket_arn(connection.region(), &settings.bucket);
-        grants.allow(&bucket, &["s3:ListBucket"]);
-        grants.allow(&format!("{bucket}/*"), &["s3:PutObject", "s3:AbortMultipartUpload"]);
+        match &settings.destination {
+            Destination::Bucket(bucket) => {
+                let bucket = bucket_arn(connection.region(), bucket);
+                grants.allow(&bucket, &["s3:ListBucket"]);
+                grants.allow(&format!("{bucket}/*"), &["s3:PutObject", "s3:AbortMultipartUpload"]);
+            }
+            Destination::Messages(outbox) => match &outbox.outlet {
+                Outlet::Queue(queue) => {
+                    let owner = Owner::of(account, &connection).await?;
+                    grants.allow(&owner.queue(queue), &TO_QUEUE);
+                }
+                Outlet::Topic(topic) => grants.allow(topic, &TO_TOPIC),
+            },
+        }
         grants.assume(&settings.aws);
     }
     let wanted = Wanted::of(config)?;
@@ -61,8 +77,7 @@ pub async fn policy(config: &Config, aws: &Aws, account: Option<&str>) -> Result
             (None, None) => redrive(settings, &connection).await,
         };
         if let Some(dead) = dead {
-            let actions = ["sqs:GetQueueUrl", "sqs:GetQueueAttributes", "sqs:SendMessage"];
-            grants.allow(&dead, &actions);
+            grants.allow(&dead, &TO_QUEUE);
         }
         if let Some(link) = &queue.link {
             let topic = link.topic.arn.to_string();
@@ -73,8 +88,7 @@ pub async fn policy(config: &Config, aws: &Aws, account: Option<&str>) -> Result
         grants.assume(&settings.aws);
     }
     if let Some(topic) = &wanted.topic {
-        let actions = ["sns:GetTopicAttributes", "sns:Publish"];
-        grants.allow(&topic.arn.to_string(), &actions);
+        grants.allow(&topic.arn.to_string(), &TO_TOPIC);
         grants.assume(&topic.aws);
     }
     Ok(grants.document())

@@ -5,6 +5,8 @@ use std::fmt;
 use std::time::Duration;
 
 use aws_sdk_s3::types::NotificationConfiguration;
+use aws_sdk_sns::error::SdkError;
+use aws_sdk_sns::operation::subscribe::SubscribeError;
 use aws_sdk_sns::types::Tag;
 use aws_sdk_sqs::types::QueueAttributeName as Name;
 use tokio::time::Instant;
@@ -100,13 +102,7 @@ impl Step {
                 change.send().await.map(drop).map_err(|error| fault(what, error))
             }
             Act::Subscribe { topic, queue, attributes } => {
-                let all = attributes.iter().map(|(name, value)| (name.to_string(), value.clone()));
-                let to = sns
-                    .subscribe()
-                    .topic_arn(topic.to_string())
-                    .set_attributes(Some(all.collect()));
-                let from = to.protocol("sqs").endpoint(queue.to_string());
-                from.send().await.map(drop).map_err(|error| fault(what, error))
+                subscribe(sns, topic, queue, attributes).await.map_err(|error| fault(what, error))
             }
             Act::ChangeSubscription { subscription, attribute, value } => {
                 let change = sns.set_subscription_attributes().subscription_arn(subscription);
@@ -152,6 +148,17 @@ impl Step {
 
 /// The attribute of a subscription that holds its filter policy.
 pub(super) const FILTER: &str = "FilterPolicy";
+
+async fn subscribe(
+    sns: &aws_sdk_sns::Client,
+    topic: &Arn,
+    queue: &Arn,
+    attributes: &BTreeMap<&'static str, String>,
+) -> std::result::Result<(), SdkError<SubscribeError>> {
+    let all = attributes.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
+    let to = sns.subscribe().topic_arn(topic.to_string()).set_attributes(Some(all.collect()));
+    to.protocol("sqs").endpoint(queue.to_string()).send().await.map(drop)
+}
 
 fn as_map(attributes: &BTreeMap<Name, String>) -> HashMap<Name, String> {
     attributes.iter().map(|(name, value)| (name.clone(), value.clone())).collect()

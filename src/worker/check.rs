@@ -12,7 +12,7 @@ use crate::{handlers, lock, queue, spool, units, wiring};
 /// Tells who we are to AWS, by each set of `[aws]` settings that is in use.
 pub async fn identities(config: &Config, aws: &Aws, mut tell: impl FnMut(Vec<Finding>)) {
     let mut identities: BTreeMap<String, &config::Aws> = BTreeMap::new();
-    let spools = config.spools.values().map(|spool| &spool.aws);
+    let spools = config.spools.values().chain(config.outboxes.values()).map(|spool| &spool.aws);
     for aws in spools.chain(config.queues.values().map(|queue| &queue.aws)) {
         identities.insert(format!("{aws:?}"), aws);
     }
@@ -25,7 +25,7 @@ pub async fn identities(config: &Config, aws: &Aws, mut tell: impl FnMut(Vec<Fin
 /// with their handlers, topics and what leads from them to the queues. With `probe`, a small object
 /// is written to each bucket and deleted; otherwise nothing is changed.
 pub async fn check(config: &Config, aws: &Aws, probe: bool, mut tell: impl FnMut(Vec<Finding>)) {
-    for (name, settings) in &config.spools {
+    for (name, settings) in config.spools.iter().chain(&config.outboxes) {
         tell(spool::check(name, settings, aws, probe).await);
     }
     if let Some(settings) = &config.idempotency {

@@ -91,6 +91,7 @@ impl Bench {
     {
         let config = Config {
             spools: BTreeMap::new(),
+            outboxes: BTreeMap::new(),
             queues: BTreeMap::from([("q".to_owned(), self.settings.clone())]),
             ..Config::trial()
         };

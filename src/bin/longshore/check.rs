@@ -24,9 +24,10 @@ pub(crate) fn run(args: &Check) -> Result<u8> {
     let file = env::settings_file(args.config.as_deref());
     let config = Config::load(&file)?;
     findings.tell(&Finding::good(format!(
-        "{} is valid: {}, {}",
+        "{} is valid: {}, {}{}",
         file.display(),
         count(config.spools.len(), "spool"),
+        outboxes(&config),
         count(config.queues.len(), "queue"),
     )));
     for note in &config.notes {
@@ -41,6 +42,15 @@ pub(crate) fn run(args: &Check) -> Result<u8> {
         })?;
     }
     Ok(findings.exit_code)
+}
+
+/// Said only where there are any.
+fn outboxes(config: &Config) -> String {
+    match config.outboxes.len() {
+        0 => String::new(),
+        1 => "1 outbox, ".to_owned(),
+        number => format!("{number} outboxes, "),
+    }
 }
 
 fn count(number: usize, thing: &str) -> String {

@@ -5,7 +5,10 @@ mod check;
 mod lines;
 mod local;
 mod policy;
+mod progress;
 mod put;
+mod reach;
+mod redrive;
 mod run;
 mod say;
 mod send;
@@ -55,6 +58,7 @@ fn execute(args: Args) -> Result<u8> {
         Command::Policy(policy) => policy::run(&policy),
         Command::Put(put) => put::run(&put),
         Command::Send(send) => send::run(send),
+        Command::Redrive(redrive) => redrive::run(redrive),
     }
 }
 

@@ -46,6 +46,7 @@ fn every_key_that_is_read_stands_in_the_reference() {
         "notification",
         "idempotency",
         "spool",
+        "outbox",
         "queue",
         "handler",
         "route",
@@ -55,9 +56,8 @@ fn every_key_that_is_read_stands_in_the_reference() {
     ];
     for key in document.known() {
         let last = key.rsplit('.').next().unwrap();
-        let of_aws = (key.starts_with("spool.")
-            || key.starts_with("queue.")
-            || key.starts_with("notification."))
+        let with_aws = ["spool.", "outbox.", "queue.", "notification."];
+        let of_aws = with_aws.iter().any(|table| key.starts_with(table))
             && written.contains(&format!("aws.{last}"));
         let is_table = tables.contains(&last);
         // The kinds of handler are shown once each, not once for every place of a handler.
@@ -65,6 +65,15 @@ fn every_key_that_is_read_stands_in_the_reference() {
     }
     for (key, _) in keys(&text) {
         assert!(document.known().contains(&key), "{key} is read by nobody");
+    }
+}
+
+fn outbox() -> Spool {
+    let outbox = Outbox::new(Outlet::Queue("notices".to_owned()));
+    Spool {
+        destination: Destination::Messages(outbox),
+        ignore: Ignore::Temporary(vec![".*".to_owned()]),
+        ..Spool::new("/var/spool/longshore/notices", "")
     }
 }
 
@@ -82,6 +91,7 @@ fn the_defaults_of_the_reference_are_those_of_the_code() {
             "reports".to_owned(),
             Spool::new("/var/spool/longshore/reports", "my-bucket"),
         )]),
+        outboxes: BTreeMap::from([("notices".to_owned(), outbox())]),
         queues: BTreeMap::from([(
             "orders".to_owned(),
             Queue { handler: handler.clone(), routes: routes.clone(), ..Queue::new("orders") },
@@ -137,6 +147,9 @@ fn the_examples_of_keys_without_default_are_sound() {
         }
         if key == "servers_file" {
             changed.retain(|line| !line.starts_with("servers = "));
+        }
+        if key == "topic" {
+            changed.retain(|line| line != "queue = \"notices\"");
         }
         match key {
             "access_key_id" => changed[index] += "\nsecret_access_key = \"s\"",

@@ -90,7 +90,7 @@ fn each_mistake_has_its_words() {
     let queue = |lines: &str| queue_with(lines);
     let secret = "access_key_id = \"i\"\nsecret_access_key = \"s\"\n";
     let cases: Vec<(String, &str)> = vec![
-        (String::new(), "nothing to do: there is neither a spool nor a queue"),
+        (String::new(), "nothing to do: there is neither a spool nor an outbox nor a queue"),
         ("drain_timeout = \"soon\"".into(), "unknown unit \"soon\""),
         ("drain_timeout = -1".into(), "drain_timeout: -1 seconds is not a duration"),
         ("[log]\nlevel = \"loud\"".into(), "\"loud\" is no level; allowed: off, error, warn"),
@@ -147,6 +147,18 @@ fn each_mistake_has_its_words() {
             queue("attributes = []\nmessage_attributes = []"),
             "message_attributes is another name of attributes",
         ),
+        (
+            queue("payload = [\"sns\", \"zip\"]"),
+            "payload: \"zip\" is no step; steps are sns, s3-event",
+        ),
+        (queue("payload = \"sns\""), "a list of texts"),
+        (
+            queue(&format!("payload = [{}]", "\"gzip\",".repeat(9))),
+            "payload: 9 steps; there may be 8",
+        ),
+        (queue("payload_limit = \"3GiB\""), "payload_limit: from 1 to 2147483648 bytes"),
+        (queue("delete_payload = true"), "write payload = [\"pointer?\"]"),
+        (queue("payload = [\"sns?\"]\ndelete_payload = true"), "nothing names an object"),
         (queue("system_attributes = [\"Age\"]"), "\"Age\" is no system attribute; allowed: All"),
         (queue("dead_letter_queue = \"orders\""), "is its own dead_letter_queue"),
         (queue("dead_letter_queue = \"dead.fifo\""), "are both FIFO"),

@@ -101,6 +101,12 @@ impl Launch {
         self.directory.path()
     }
 
+    /// Adds arguments behind those it has.
+    pub(crate) fn args(mut self, args: &[&str]) -> Launch {
+        self.command.args(args);
+        self
+    }
+
     /// Adds or replaces one variable of its environment.
     pub(crate) fn env(mut self, name: &str, value: &str) -> Launch {
         self.command.env(name, value);
