@@ -159,20 +159,14 @@ impl Worker {
         shutdown: Shutdown,
         started: impl FnOnce(),
     ) -> Result<Report> {
-        for note in &self.config.notes {
-            tracing::warn!(note, "settings");
+        if !self.may_start(&shutdown).await? {
+            return Ok(Report::default());
         }
         let locks = match (self.locks, &self.config.idempotency) {
             (_, None) => None,
             (Some(store), Some(settings)) => Some((store, settings)),
             (None, Some(settings)) => Some((Store::open(settings)?, settings)),
         };
-        if self.config.require_checks {
-            tokio::select! {
-                checked = Box::pin(check::require(&self.config, &self.aws)) => checked?,
-                () = shutdown.draining() => return Ok(Report::default()),
-            }
-        }
         let readiness = Readiness::new();
         let mut spools = Vec::new();
         let kinds = [("spool", &self.config.spools), ("outbox", &self.config.outboxes)];

@@ -168,9 +168,9 @@ impl Subscription {
     }
 
     /// An empty policy is none.
-    pub(super) fn filter(&self) -> Value {
-        let policy = self.attributes.get("FilterPolicy").map_or("", String::as_str);
-        serde_json::from_str(policy).unwrap_or_else(|_| Value::Object(serde_json::Map::new()))
+    pub(super) fn filter(&self) -> Option<&str> {
+        let policy = self.attributes.get("FilterPolicy").map(String::as_str);
+        policy.filter(|policy| !matches!(policy.trim(), "" | "{}"))
     }
 
     pub(super) fn scope(&self) -> &str {

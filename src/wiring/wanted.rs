@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-
 use super::arn::Arn;
-use crate::config::{self, Config};
+use crate::config::{self, Config, Payload, Wrapper};
 use crate::error::{Error, Kind, Result};
+use crate::events::FilterPolicy;
 
 /// All that the settings name.
 #[derive(Debug)]
@@ -38,8 +37,7 @@ pub(super) struct Queue<'c> {
 #[derive(Debug, Clone)]
 pub(super) struct Link {
     pub(super) topic: Topic,
-    /// The filter policy; an empty object is none.
-    pub(super) filter: Value,
+    pub(super) filter: FilterPolicy,
     pub(super) raw: Raw,
     /// Another filter at the subscription is a fault and not only a note.
     pub(super) asserts_filter: bool,
@@ -57,7 +55,8 @@ impl<'c> Wanted<'c> {
     /// # Errors
     /// [`Kind::Settings`] where a name has no form that AWS could know.
     pub(super) fn of(config: &'c Config) -> Result<Self> {
-        let topic = None;
+        let events = &config.events;
+        let topic = events.topic.as_ref().map(|arn| Topic::read(arn, &events.aws)).transpose()?;
         let notified = config.notifications.values().filter_map(|notification| {
             let Some(config::Target::Topic(arn)) = &notification.target else { return None };
             Some(Topic::read(arn, &notification.aws))
@@ -67,7 +66,8 @@ impl<'c> Wanted<'c> {
             .queues
             .iter()
             .map(|(section, settings)| Ok(Queue { section, settings, link: None }));
-        Ok(Self { topic, notified, queues: queues.collect::<Result<_>>()? })
+        let queues = queues.collect::<Result<_>>()?;
+        Ok(Self { topic, notified, queues })
     }
 
     /// Every topic that is named, once.
@@ -76,6 +76,27 @@ impl<'c> Wanted<'c> {
         let named = links.map(|link| &link.topic).chain(&self.notified).chain(&self.topic);
         let by_arn: BTreeMap<&Arn, &Topic> = named.map(|topic| (&topic.arn, topic)).collect();
         by_arn.into_values().collect()
+    }
+}
+
+impl Link {
+    fn wanted(topic: Topic, config: &Config, queue: &config::Queue) -> Result<Self> {
+        let filter = FilterPolicy::new(&queue.event_key, &config.filters(queue))?;
+        let raw = Raw::of(&queue.payload);
+        Ok(Self { topic, filter, raw, asserts_filter: config.events.assert_filter_policies })
+    }
+}
+
+impl Raw {
+    /// A step that takes the envelope off demands it, unless it lets other bodies pass; without one
+    /// the handlers would see the envelope.
+    fn of(payload: &Payload) -> Self {
+        let steps = payload.steps.iter();
+        match steps.filter(|step| step.wrapper == Wrapper::Sns).map(|step| step.lets_others_pass).min() {
+            None => Self::On,
+            Some(true) => Self::Either,
+            Some(false) => Self::Off,
+        }
     }
 }
 
@@ -91,27 +112,5 @@ impl Topic {
         })?;
         let region = Some(arn.region.clone());
         Ok(Self { aws: config::Aws { region, ..aws.clone() }, arn })
-    }
-}
-
-/// True for policies that let the same messages through: the order of values and of alternatives
-/// says nothing.
-pub(super) fn same_policy(left: &Value, right: &Value) -> bool {
-    in_order(left) == in_order(right)
-}
-
-/// The same policy with every list in one certain order.
-fn in_order(policy: &Value) -> Value {
-    match policy {
-        Value::Array(list) => {
-            let mut list: Vec<Value> = list.iter().map(in_order).collect();
-            list.sort_by_cached_key(Value::to_string);
-            list.dedup();
-            Value::Array(list)
-        }
-        Value::Object(members) => Value::Object(
-            members.iter().map(|(key, value)| (key.clone(), in_order(value))).collect(),
-        ),
-        scalar => scalar.clone(),
     }
 }

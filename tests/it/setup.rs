@@ -1,6 +1,7 @@
 //! `longshore setup`: what it makes, what it leaves alone, that it does nothing twice, and what it
 //! takes away again.
 
+mod events;
 mod policy;
 mod requiring;
 

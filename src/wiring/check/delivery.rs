@@ -5,7 +5,7 @@ use aws_sdk_sqs::types::QueueAttributeName as Name;
 use super::super::arn::Arn;
 use super::super::found::{ATTRIBUTES, Queue, Subscription};
 use super::super::request::delivery;
-use super::super::wanted::{Link, Raw, same_policy};
+use super::super::wanted::{Link, Raw};
 use crate::finding::Finding;
 use crate::toolkit::permission::{Policy, Verdict};
 
@@ -27,9 +27,7 @@ pub(super) fn subscription(link: &Link, queue: &Arn, found: Option<&Subscription
         )];
     }
     let mut findings = vec![raw(link, found), filter(link, found)];
-    if found.filter().as_object().is_none_or(|policy| !policy.is_empty())
-        && found.scope() != ATTRIBUTES
-    {
+    if found.filter().is_some() && found.scope() != ATTRIBUTES {
         let scope = found.scope();
         let told = format!("the filter of the subscription to {topic} looks at {scope}");
         let fix = format!("set its FilterPolicyScope to {ATTRIBUTES}; {SETUP}");
@@ -59,10 +57,11 @@ fn raw(link: &Link, found: &Subscription) -> Finding {
 }
 
 fn filter(link: &Link, found: &Subscription) -> Finding {
-    let (topic, wanted, remote) = (&link.topic.arn, &link.filter, found.filter());
-    if same_policy(wanted, &remote) {
+    let (topic, wanted) = (&link.topic.arn, &link.filter);
+    if wanted.is_same(found.filter()) {
         return Finding::good(format!("the filter policy at {topic} is that of the settings"));
     }
+    let remote = found.filter().unwrap_or("{}");
     let told =
         format!("the filter policy at {topic} is {remote}, and that of the settings is {wanted}");
     let fix = format!("{SETUP}; a new filter takes up to 15 minutes");

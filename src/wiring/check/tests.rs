@@ -7,6 +7,8 @@ use super::super::found::{Queue, Subscription};
 use super::super::wanted::{Link, Raw, Topic};
 use super::delivery;
 use crate::config;
+use crate::event::Pattern;
+use crate::events::FilterPolicy;
 use crate::finding::{Finding, Health};
 use crate::toolkit::sqs::QueueUrl;
 
@@ -14,9 +16,10 @@ const QUEUE: &str = "arn:aws:sqs:us-east-1:000000000000:orders";
 const TOPIC: &str = "arn:aws:sns:us-east-1:000000000000:shop";
 
 fn link() -> Link {
+    let patterns = ["A.shop", "B.*"].map(|filter| Pattern::of_filter(filter).unwrap());
     Link {
         topic: Topic::read(TOPIC, &config::Aws::default()).unwrap(),
-        filter: json!({ "iniesta_pass": ["A.shop", { "prefix": "B." }] }),
+        filter: FilterPolicy::new("iniesta_pass", &patterns).unwrap(),
         raw: Raw::On,
         asserts_filter: true,
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::super::arn::Arn;
 use super::super::found::{self, ATTRIBUTES, Subscription};
 use super::super::step::{Act, FILTER, Step};
-use super::super::wanted::{Link, Raw, same_policy};
+use super::super::wanted::{Link, Raw};
 use super::Plan;
 use crate::aws::Aws;
 use crate::error::{Error, Kind, Result};
@@ -46,7 +46,7 @@ fn subscribe(link: &Link, queue: &Arn) -> Act {
     let raw = if link.raw == Raw::Off { "false" } else { "true" };
     let mut attributes = BTreeMap::from([(RAW, raw.to_owned())]);
     if has_values(link) {
-        attributes.insert(FILTER, link.filter.to_string());
+        attributes.insert(FILTER, link.filter.to_json().to_string());
     }
     Act::Subscribe { topic: link.topic.arn.clone(), queue: queue.clone(), attributes }
 }
@@ -66,12 +66,12 @@ fn changes(link: &Link, found: &Subscription) -> Vec<Act> {
     if has_values(link) && found.scope() != ATTRIBUTES {
         change(SCOPE, ATTRIBUTES.to_owned());
     }
-    if !same_policy(&link.filter, &found.filter()) {
-        change(FILTER, link.filter.to_string());
+    if !link.filter.is_same(found.filter()) {
+        change(FILTER, link.filter.to_json().to_string());
     }
     changes
 }
 
 fn has_values(link: &Link) -> bool {
-    link.filter.as_object().is_some_and(|policy| !policy.is_empty())
+    !link.filter.patterns().is_empty()
 }
