@@ -20,6 +20,7 @@ mod embedding;
 mod house;
 mod logs;
 mod outside;
+mod payloads;
 mod queue_time;
 mod queues;
 mod redrive_time;

@@ -7,6 +7,7 @@ mod exec;
 mod failing;
 mod http;
 mod leases;
+mod payloads;
 mod rejecting;
 mod relengapi;
 mod stopping;
