@@ -12,7 +12,9 @@ use super::arn::Arn;
 use super::plan::account;
 use super::wanted::Wanted;
 use crate::aws::{Aws, Connection};
-use crate::config::{self, Config, Destination, Outlet, QueueAddress};
+use crate::config::{
+    self, Config, Destination, Outlet, Payload, QueueAddress, Step, Wrapper,
+};
 use crate::error::Result;
 use crate::toolkit::sqs;
 
@@ -85,6 +87,7 @@ pub async fn policy(config: &Config, aws: &Aws, account: Option<&str>) -> Result
             // A subscription's ARN is its topic's with an id behind it.
             grants.allow(&format!("{topic}:*"), &["sns:GetSubscriptionAttributes"]);
         }
+        grants.pointers(&settings.payload, &owner.partition);
         grants.assume(&settings.aws);
     }
     if let Some(topic) = &wanted.topic {
@@ -103,6 +106,18 @@ async fn redrive(settings: &config::Queue, connection: &Connection) -> Option<St
 impl Grants {
     fn allow(&mut self, resource: &str, actions: &[&'static str]) {
         self.0.entry(resource.to_owned()).or_default().extend(actions);
+    }
+
+    /// A pointer names a bucket of its own, which no setting knows.
+    fn pointers(&mut self, payload: &Payload, partition: &str) {
+        let follows = |step: &Step| matches!(step.wrapper, Wrapper::Pointer | Wrapper::Pylon);
+        if payload.steps.iter().any(follows) {
+            let any = format!("arn:{partition}:s3:::*/*");
+            self.allow(&any, &["s3:GetObject"]);
+            if payload.deletes_objects {
+                self.allow(&any, &["s3:DeleteObject"]);
+            }
+        }
     }
 
     /// Whoever assumes a role must be allowed to.
