@@ -25,6 +25,7 @@ mod local;
 mod log;
 mod mistakes;
 mod names;
+mod notification;
 mod outbox;
 mod payload;
 mod queue;
@@ -45,6 +46,7 @@ pub use self::log::{Level, Log, LogFormat, LogTarget};
 pub use self::mistakes::{Mistake, Mistakes};
 pub use self::names::QueueAddress;
 pub(crate) use self::names::group as group_name;
+pub use self::notification::{Notification, Target};
 pub use self::outbox::{Destination, Outbox, Outlet};
 pub use self::payload::{Payload, Step, Wrapper};
 pub use self::queue::{OnUnrouted, Queue};
@@ -77,6 +79,10 @@ pub struct Config {
     pub outboxes: BTreeMap<String, Spool>,
     /// `[queue.NAME]`, by name.
     pub queues: BTreeMap<String, Queue>,
+    /// `[notification.NAME]`: what buckets tell queues and topics, by name.
+    pub notifications: BTreeMap<String, Notification>,
+    /// Nothing starts unless everything that `longshore check` asks AWS is well.
+    pub require_checks: bool,
     /// `[idempotency]`: locks and finished ids, for every queue that does not opt out.
     pub idempotency: Option<Idempotency>,
     /// What is no mistake but deserves a warning: options that are not read, a queue read twice.

@@ -117,6 +117,7 @@ pub mod spool; //       watch, scan, admit, upload, settle
 pub mod events; //      what is announced through a topic, and which of it a queue wants
 pub mod handlers; //    programs, HTTP endpoints, standard output
 // together
+pub mod wiring; //      topics, subscriptions, policies: checked and set up
 pub mod status; //      /live, /ready, /metrics
 pub mod worker; //      all of it under one supervisor
 // beside

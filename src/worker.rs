@@ -2,6 +2,7 @@
 
 mod background;
 mod builder;
+pub mod check;
 mod supervision;
 
 use std::collections::BTreeMap;
@@ -130,10 +131,26 @@ impl Worker {
     /// until their leases end, files stay in their spools.
     ///
     /// # Errors
-    /// [`Kind::Busy`](crate::error::Kind::Busy) when another daemon uses one of the spools or the
-    /// status address, before anything starts; [`Kind::Bug`](crate::error::Kind::Bug) when a part of the worker panicked.
+    /// [`Kind::Missing`](crate::error::Kind::Missing) where `require_checks` is set and a check
+    /// failed, and [`Kind::Busy`](crate::error::Kind::Busy) when another daemon uses one of the
+    /// spools or the status address, both before anything starts; [`Kind::Bug`](crate::error::Kind::Bug) when a part of the worker panicked.
     pub async fn run(self, shutdown: Shutdown) -> Result<Report> {
         self.run_and_tell(shutdown, || {}).await
+    }
+
+    /// Tells what deserves a warning, and looks at everything first where the settings want it.
+    /// False where a stop was asked for meanwhile.
+    async fn may_start(&self, shutdown: &Shutdown) -> Result<bool> {
+        for note in &self.config.notes {
+            tracing::warn!(note, "settings");
+        }
+        if !self.config.require_checks {
+            return Ok(true);
+        }
+        tokio::select! {
+            checked = Box::pin(check::require(&self.config, &self.aws)) => checked.map(|()| true),
+            () = shutdown.draining() => Ok(false),
+        }
     }
 
     /// As [`run`](Self::run); tells when everything is started.
@@ -142,8 +159,8 @@ impl Worker {
         shutdown: Shutdown,
         started: impl FnOnce(),
     ) -> Result<Report> {
-        for note in &self.config.notes {
-            tracing::warn!(note, "settings");
+        if !self.may_start(&shutdown).await? {
+            return Ok(Report::default());
         }
         let locks = match (self.locks, &self.config.idempotency) {
             (_, None) => None,

@@ -5,6 +5,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::document::Document;
 use super::names::QueueAddress;
+use super::notification::Target;
 use super::queue::Queue;
 use super::{Config, events, zc};
 use crate::units;
@@ -31,6 +32,7 @@ pub(super) fn all(config: &Config, document: &Document) {
     }
     shared_queues(config, document);
     events::check(config, document);
+    notifications(config, document);
     lock_servers(config, document);
     slow_stops(config, document);
 }
@@ -125,6 +127,20 @@ fn shared_queues(config: &Config, document: &Document) {
             let at = document.place(&["queue", name, "queue"]);
             let shown = &queue.queue;
             document.note(at, format!("the sections {other} and {name} read one queue, {shown}"));
+        }
+    }
+}
+
+/// S3 notifies standard queues only, by whatever name the settings know them.
+fn notifications(config: &Config, document: &Document) {
+    for (name, notification) in &config.notifications {
+        let Some(Target::Queue(target)) = &notification.target else { continue };
+        if let Some(queue) = config.queues.get(target)
+            && QueueAddress::read(&queue.queue).is_ok_and(|queue| queue.is_fifo())
+        {
+            let message =
+                format!("[queue.{target}] is a FIFO queue, and S3 notifies standard ones");
+            document.blame(document.place(&["notification", name, "queue"]), message);
         }
     }
 }

@@ -8,6 +8,7 @@ use super::aws::Written;
 use super::document::Document;
 use super::idempotency::Idempotency;
 use super::log::Log;
+use super::notification::Notification;
 use super::outbox::Outbox;
 use super::queue::Queue;
 use super::section::Section;
@@ -21,6 +22,7 @@ pub(super) const DRAIN_TIMEOUT: Duration = Duration::from_secs(25);
 pub(super) fn read(document: &Document) -> Config {
     let mut root = Section::root(document);
     let drain_timeout = root.duration("drain_timeout", Duration::ZERO..=Duration::from_hours(12));
+    let require_checks = root.flag("require_checks").unwrap_or(false);
     let log = Log::read(root.table("log"));
     let listen = status(root.table("status"));
 
@@ -35,6 +37,8 @@ pub(super) fn read(document: &Document) -> Config {
     let spools = named(root.tables("spool"), |section| Spool::read(section, &base));
     let outboxes = named(root.tables("outbox"), |section| Outbox::read(section, &base));
     let queues = named(root.tables("queue"), |section| Queue::read(section, &base, &events));
+    let notifications =
+        named(root.tables("notification"), |section| Notification::read(section, &base));
     let mut config = Config {
         file: Some(document.file.clone()),
         log,
@@ -46,6 +50,8 @@ pub(super) fn read(document: &Document) -> Config {
         spools,
         outboxes,
         queues,
+        notifications,
+        require_checks,
         idempotency,
         notes: Vec::new(),
     };

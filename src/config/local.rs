@@ -47,6 +47,8 @@ impl Config {
             spools: BTreeMap::from([("local".to_owned(), Spool::new("spool", "local"))]),
             outboxes: BTreeMap::new(),
             queues: BTreeMap::from([("inbox".to_owned(), inbox)]),
+            notifications: BTreeMap::new(),
+            require_checks: false,
             idempotency: None,
             notes: Vec::new(),
         }

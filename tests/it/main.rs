@@ -28,6 +28,7 @@ mod redrive_time;
 mod redriving;
 mod run_local;
 mod sending;
+mod setup;
 mod spool;
 mod status_page;
 mod support_works;

@@ -40,6 +40,10 @@ pub(crate) enum Command {
     Local(Local),
     /// Check the settings and everything that they name
     Check(Check),
+    /// Make the queues, the topic and what leads messages to them, as the settings name them
+    Setup(Setup),
+    /// Print the least IAM policy that these settings need
+    Policy(Policy),
     /// Drop files into a spool, whole and synced
     Put(Put),
     /// Send messages to a queue: from the command line, lines, files or JSON
@@ -96,6 +100,31 @@ pub(crate) struct Check {
     /// One JSON document a finding
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Setup {
+    #[arg(long, value_name = "FILE", help = CONFIG_HELP)]
+    pub(crate) config: Option<PathBuf>,
+    /// Do what is planned without asking; otherwise a terminal is asked, and nobody else
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// Delete what setup made, which bears the tag made-by=longshore-setup; not while a queue holds
+    /// messages
+    #[arg(long)]
+    pub(crate) destroy: bool,
+    /// One JSON document a step
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Policy {
+    #[arg(long, value_name = "FILE", help = CONFIG_HELP)]
+    pub(crate) config: Option<PathBuf>,
+    /// The account that owns the queues [default: the one that AWS knows us as]
+    #[arg(long, value_name = "TWELVE DIGITS")]
+    pub(crate) account: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]

@@ -1,13 +1,11 @@
 //! `longshore check`: the settings, and everything that they name, in words.
 
-use std::collections::BTreeMap;
-
 use longshore::aws::Aws;
 use longshore::config::{self, Config, env};
 use longshore::error::Result;
 use longshore::finding::{Finding, Health};
 use longshore::worker::Worker;
-use longshore::{aws, handlers, lock, queue, spool, units};
+use longshore::{aws, units, worker};
 use serde_json::json;
 
 use crate::args::Check;
@@ -60,32 +58,10 @@ fn count(number: usize, thing: &str) -> String {
 }
 
 async fn online(args: &Check, config: &Config, findings: &mut Findings) {
-    let connections = Aws::new();
-    let mut identities: BTreeMap<String, &config::Aws> = BTreeMap::new();
-    for aws in config
-        .spools
-        .values()
-        .chain(config.outboxes.values())
-        .map(|s| &s.aws)
-        .chain(config.queues.values().map(|q| &q.aws))
-    {
-        identities.insert(format!("{aws:?}"), aws);
-    }
-    for aws in identities.values() {
-        findings.tell_all(aws::identity::check(&connections, aws).await);
-    }
-    if args.aws {
-        return;
-    }
-    for (name, settings) in config.spools.iter().chain(&config.outboxes) {
-        findings.tell_all(spool::check(name, settings, &connections, args.probe).await);
-    }
-    if let Some(settings) = &config.idempotency {
-        findings.tell_all(lock::check(settings).await);
-    }
-    for (name, settings) in &config.queues {
-        findings.tell_all(handlers::check(name, settings));
-        findings.tell_all(queue::check(name, settings, &connections).await);
+    let aws = Aws::new();
+    worker::check::identities(config, &aws, |told| findings.tell_all(told)).await;
+    if !args.aws {
+        worker::check::check(config, &aws, args.probe, |told| findings.tell_all(told)).await;
     }
 }
 

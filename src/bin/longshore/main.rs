@@ -5,6 +5,7 @@ mod attribute;
 mod check;
 mod lines;
 mod local;
+mod policy;
 mod progress;
 mod put;
 mod reach;
@@ -13,6 +14,7 @@ mod run;
 mod say;
 mod send;
 mod settings;
+mod setup;
 
 use std::process::ExitCode;
 
@@ -53,6 +55,8 @@ fn execute(args: Args) -> Result<u8> {
         Command::Run(run) => run::run(&args.log, run),
         Command::Local(local) => local::run(&args.log, &local),
         Command::Check(check) => check::run(&check),
+        Command::Setup(setup) => setup::run(&setup),
+        Command::Policy(policy) => policy::run(&policy),
         Command::Put(put) => put::run(&put),
         Command::Send(send) => send::run(send),
         Command::Redrive(redrive) => redrive::run(redrive),

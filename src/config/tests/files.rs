@@ -44,6 +44,7 @@ fn every_key_that_is_read_stands_in_the_reference() {
         "events",
         "log",
         "status",
+        "notification",
         "idempotency",
         "spool",
         "outbox",
@@ -56,9 +57,9 @@ fn every_key_that_is_read_stands_in_the_reference() {
     ];
     for key in document.known() {
         let last = key.rsplit('.').next().unwrap();
-        let of_aws =
-            ["spool.", "outbox.", "queue.", "events."].iter().any(|table| key.starts_with(table))
-                && written.contains(&format!("aws.{last}"));
+        let with_aws = ["spool.", "outbox.", "queue.", "events.", "notification."];
+        let of_aws = with_aws.iter().any(|table| key.starts_with(table))
+            && written.contains(&format!("aws.{last}"));
         let is_table = tables.contains(&last);
         let is_shown_once = key.ends_with(".events") && key.contains(".route.");
         // The kinds of handler are shown once each, not once for every place of a handler.
@@ -105,6 +106,14 @@ fn the_defaults_of_the_reference_are_those_of_the_code() {
             "orders".to_owned(),
             Queue { handler: handler.clone(), routes: routes.clone(), ..Queue::new("orders") },
         )]),
+        notifications: BTreeMap::from([(
+            "uploads".to_owned(),
+            Notification {
+                target: Some(Target::Queue("uploads".to_owned())),
+                ..Notification::new("my-bucket")
+            },
+        )]),
+        require_checks: false,
         idempotency: Some(Idempotency::new(IdempotencyStore::Redis(vec![
             RedisServer::read("redis://127.0.0.1:6379").unwrap(),
         ]))),
@@ -147,6 +156,9 @@ fn the_examples_of_keys_without_default_are_sound() {
         changed[index] = setting.to_owned();
         if key == "message_attributes" {
             changed.retain(|line| !line.starts_with("attributes = "));
+        }
+        if setting.ends_with(":uploads\"") {
+            changed.retain(|line| line != "queue = \"uploads\"");
         }
         if key == "servers_file" {
             changed.retain(|line| !line.starts_with("servers = "));

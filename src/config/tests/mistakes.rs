@@ -52,7 +52,7 @@ url = \"ftp://x/\"
         shown.starts_with(
             "longshore.toml:1:1: unknown key \"drian_timeout\" at the top level; did you mean \
              \"drain_timeout\"? allowed: aws, drain_timeout, events, idempotency, log, \
-             outbox, queue, spool, status\n\
+             notification, outbox, queue, require_checks, spool, status\n\
              longshore.toml:4:13: directory: a text in quotes is wanted, not a number\n"
         ),
         "{shown}"
@@ -207,6 +207,27 @@ fn each_mistake_has_its_words() {
         let mistakes = toml_text(&text).unwrap_err();
         assert!(mistakes.to_string().contains(expected), "{text}\ngave: {mistakes}");
         assert_eq!(mistakes.list().len(), 1, "{text}\ngave: {mistakes}");
+    }
+}
+
+#[test]
+fn a_notification_names_one_target_that_s3_can_notify() {
+    let fifo = "[queue.f]\nqueue = \"f.fifo\"\nhandler.print = {}\n";
+    for (rest, expected) in [
+        ("", "[notification.n] has no queue and no topic"),
+        ("queue = \"q\"\ntopic = \"arn:aws:sns:us-east-1:111122223333:t\"", "keep one"),
+        ("queue = \"q.fifo\"", "S3 notifies standard queues and topics"),
+        ("queue = \"f\"", "[queue.f] is a FIFO queue, and S3 notifies standard ones"),
+        ("topic = \"arn:aws:sns:us-east-1:111122223333:t.fifo\"", "S3 notifies standard"),
+        ("topic = \"t\"", "no ARN of a topic"),
+        ("queue = \"q\"\nevents = []", "events: empty"),
+        ("queue = \"q\"\nevents = [\"ObjectCreated\"]", "no event of S3"),
+        ("queue = \"q\"\nprefix = \"\"", "prefix: empty; leave it out"),
+        ("queue = \"q\"\nfilter = 1", "unknown key \"filter\""),
+    ] {
+        let shown = wrong(&format!("{fifo}[notification.n]\nbucket = \"uploads\"\n{rest}"));
+        assert!(shown.contains(expected), "{rest}\ngave: {shown}");
+        assert_eq!(shown.lines().count(), 1, "{shown}");
     }
 }
 

@@ -21,6 +21,8 @@ fn a_minimal_file_gets_every_default() {
         outboxes: BTreeMap::new(),
         queues: BTreeMap::from([("q".to_owned(), queue)]),
         idempotency: None,
+        notifications: BTreeMap::new(),
+        require_checks: false,
         notes: vec![],
     };
     assert_eq!(config, expected);

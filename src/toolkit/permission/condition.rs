@@ -79,6 +79,8 @@ fn scalars(value: &Value) -> Option<Vec<String>> {
     };
     match value {
         Value::Array(list) => list.iter().map(scalar).collect(),
-        one => scalar(one).map(|one| vec![one]),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => {
+            scalar(value).map(|one| vec![one])
+        }
     }
 }

@@ -1,0 +1,22 @@
+//! `longshore policy`: the least IAM policy for these settings.
+
+use longshore::aws::Aws;
+use longshore::error::{Error, Kind, Result};
+use longshore::wiring;
+
+use crate::args::Policy;
+use crate::{say, settings};
+
+pub(crate) fn run(args: &Policy) -> Result<u8> {
+    let config = settings::load(args.config.as_deref())?;
+    if let Some(account) = &args.account
+        && (account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()))
+    {
+        return Err(Error::new(Kind::Usage, format!("{account:?} is no account"))
+            .hint("an account has twelve digits"));
+    }
+    let aws = Aws::new();
+    let policy = settings::block_on(wiring::policy(&config, &aws, args.account.as_deref()))?;
+    say::line(format_args!("{policy:#}"));
+    Ok(0)
+}

@@ -1,0 +1,202 @@
+//! The least IAM policy under which the daemon and `check` work for these settings.
+//!
+//! What an operation needs is written down in AWS's "Actions, resources, and condition keys": a
+//! batch needs the action of its single form, the parts of a large upload need `s3:PutObject`, and
+//! `HeadBucket` needs `s3:ListBucket`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use super::arn::Arn;
+use super::plan::account;
+use super::wanted::Wanted;
+use crate::aws::{Aws, Connection};
+use crate::config::{self, Config, Destination, Outlet, Payload, QueueAddress, Step, Wrapper};
+use crate::error::Result;
+use crate::toolkit::sqs;
+
+/// The actions, by resource.
+#[derive(Debug, Default)]
+struct Grants(BTreeMap<String, BTreeSet<&'static str>>);
+
+/// What sending to a queue needs, and looking whether it is there.
+const TO_QUEUE: [&str; 3] = ["sqs:GetQueueUrl", "sqs:GetQueueAttributes", "sqs:SendMessage"];
+/// What publishing to a topic needs, and looking whether it is there.
+const TO_TOPIC: [&str; 2] = ["sns:GetTopicAttributes", "sns:Publish"];
+
+/// The least policy for these settings, as a JSON document.
+///
+/// It covers `run`, `check` (with `--probe` it also deletes what it wrote, which is left out) and
+/// `publish` to the topic of `[events]`; not `setup`, `send`, `redrive` and the toolkit, which act
+/// on whatever they are told to. Asks STS for the account unless it is given, and a queue that names
+/// no place for rejected messages for its redrive policy; given the account, nothing is asked.
+///
+/// # Errors
+/// Where STS does not tell the account, or no region is known.
+pub async fn policy(config: &Config, aws: &Aws, account: Option<&str>) -> Result<Value> {
+    let mut grants = Grants::default();
+    grants.allow("*", &["sts:GetCallerIdentity"]);
+    for settings in config.spools.values().chain(config.outboxes.values()) {
+        let connection = aws.connect(&settings.aws).await?;
+        match &settings.destination {
+            Destination::Bucket(bucket) => {
+                let bucket = bucket_arn(connection.region(), bucket);
+                grants.allow(&bucket, &["s3:ListBucket"]);
+                grants.allow(&format!("{bucket}/*"), &["s3:PutObject", "s3:AbortMultipartUpload"]);
+            }
+            Destination::Messages(outbox) => match &outbox.outlet {
+                Outlet::Queue(queue) => {
+                    let owner = Owner::of(account, &connection).await?;
+                    grants.allow(&owner.queue(queue), &TO_QUEUE);
+                }
+                Outlet::Topic(topic) => grants.allow(topic, &TO_TOPIC),
+            },
+        }
+        grants.assume(&settings.aws);
+    }
+    let wanted = Wanted::of(config)?;
+    for queue in &wanted.queues {
+        let settings = queue.settings;
+        let connection = aws.connect(&settings.aws).await?;
+        let owner = Owner::of(account, &connection).await?;
+        grants.allow(
+            &owner.queue(&settings.queue),
+            &[
+                "sqs:GetQueueUrl",
+                "sqs:GetQueueAttributes",
+                "sqs:ReceiveMessage",
+                "sqs:DeleteMessage",
+                "sqs:ChangeMessageVisibility",
+            ],
+        );
+        let dead = match (&settings.dead_letter_queue, &settings.set_aside) {
+            (Some(address), _) => Some(owner.queue(address)),
+            (None, Some(_)) => None,
+            (None, None) if account.is_some() => None,
+            (None, None) => redrive(settings, &connection).await,
+        };
+        if let Some(dead) = dead {
+            grants.allow(&dead, &TO_QUEUE);
+        }
+        if let Some(link) = &queue.link {
+            let topic = link.topic.arn.to_string();
+            grants.allow(&topic, &["sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic"]);
+            // A subscription's ARN is its topic's with an id behind it.
+            grants.allow(&format!("{topic}:*"), &["sns:GetSubscriptionAttributes"]);
+        }
+        grants.pointers(&settings.payload, &owner.partition);
+        grants.assume(&settings.aws);
+    }
+    if let Some(topic) = &wanted.topic {
+        grants.allow(&topic.arn.to_string(), &TO_TOPIC);
+        grants.assume(&topic.aws);
+    }
+    Ok(grants.document())
+}
+
+/// Where the queue itself says that rejected messages go; nothing where it does not answer.
+async fn redrive(settings: &config::Queue, connection: &Connection) -> Option<String> {
+    let url = sqs::resolve(&connection.sqs, &settings.queue).await.ok()?;
+    sqs::facts(&connection.sqs, &url).await.ok()?.dead_letter_arn
+}
+
+impl Grants {
+    fn allow(&mut self, resource: &str, actions: &[&'static str]) {
+        self.0.entry(resource.to_owned()).or_default().extend(actions);
+    }
+
+    /// A pointer names a bucket of its own, which no setting knows.
+    fn pointers(&mut self, payload: &Payload, partition: &str) {
+        let follows = |step: &Step| matches!(step.wrapper, Wrapper::Pointer | Wrapper::Pylon);
+        if payload.steps.iter().any(follows) {
+            let any = format!("arn:{partition}:s3:::*/*");
+            self.allow(&any, &["s3:GetObject"]);
+            if payload.deletes_objects {
+                self.allow(&any, &["s3:DeleteObject"]);
+            }
+        }
+    }
+
+    /// Whoever assumes a role must be allowed to.
+    fn assume(&mut self, aws: &config::Aws) {
+        if let Some(role) = &aws.role_arn {
+            self.allow(role, &["sts:AssumeRole"]);
+        }
+    }
+
+    /// Resources with the same actions share a statement.
+    fn document(self) -> Value {
+        let mut statements: BTreeMap<BTreeSet<&'static str>, Vec<String>> = BTreeMap::new();
+        for (resource, actions) in self.0 {
+            statements.entry(actions).or_default().push(resource);
+        }
+        let statements = statements.into_iter().map(|(actions, resources)| {
+            json!({ "Effect": "Allow", "Action": actions, "Resource": resources })
+        });
+        json!({ "Version": "2012-10-17", "Statement": statements.collect::<Vec<_>>() })
+    }
+}
+
+/// The account and region in which names of queues are meant.
+struct Owner {
+    account: String,
+    partition: String,
+    region: String,
+}
+
+impl Owner {
+    async fn of(given: Option<&str>, connection: &Connection) -> Result<Self> {
+        let region = connection.region().to_owned();
+        let (account, partition) = match given {
+            Some(account) => (account.to_owned(), partition_of(&region).to_owned()),
+            None => account(connection).await?,
+        };
+        Ok(Self { account, partition, region })
+    }
+
+    fn queue(&self, address: &str) -> String {
+        let mut arn = Arn {
+            partition: self.partition.clone(),
+            service: "sqs".to_owned(),
+            region: self.region.clone(),
+            account: self.account.clone(),
+            resource: address.to_owned(),
+        };
+        match QueueAddress::read(address) {
+            Ok(QueueAddress::Arn { .. }) => return address.to_owned(),
+            Ok(QueueAddress::Url { url, region, name }) => {
+                // https://HOST/ACCOUNT/NAME
+                let account = url.rsplit('/').nth(1).filter(|part| is_account(part));
+                arn.account = account.map_or(arn.account, str::to_owned);
+                arn.region = region.unwrap_or(arn.region);
+                arn.resource = name;
+            }
+            Ok(QueueAddress::Name(_)) | Err(_) => {}
+        }
+        arn.to_string()
+    }
+}
+
+fn is_account(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// A bucket, or an access point in place of one.
+fn bucket_arn(region: &str, bucket: &str) -> String {
+    if bucket.starts_with("arn:") {
+        return bucket.to_owned();
+    }
+    format!("arn:{}:s3:::{bucket}", partition_of(region))
+}
+
+/// AWS keeps China and its government regions apart.
+fn partition_of(region: &str) -> &'static str {
+    if region.starts_with("cn-") {
+        "aws-cn"
+    } else if region.starts_with("us-gov-") {
+        "aws-us-gov"
+    } else {
+        "aws"
+    }
+}
