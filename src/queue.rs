@@ -11,6 +11,7 @@ mod dispatch;
 mod finished;
 mod guard;
 mod intake;
+mod item;
 mod lease;
 mod order;
 mod pause;
@@ -33,6 +34,7 @@ use tokio::time::{Instant, sleep_until};
 use self::decode::Received;
 use self::finished::Finished;
 use self::guard::Guard;
+use self::item::{Item, Stage};
 use self::lease::{Leases, Renewal, Ticket};
 use self::order::Order;
 use self::pause::Pause;
@@ -42,10 +44,8 @@ use self::source::Source;
 use crate::aws::Aws;
 use crate::config;
 use crate::error::{Error, Kind, Result};
-use crate::handler::{LeaseKeeper, Ran, Routes};
+use crate::handler::{Ran, Routes};
 use crate::lock::Store;
-use crate::message::Message;
-use crate::payload::pointer::Object;
 use crate::payload::{Unpacked, Unpacker};
 use crate::shutdown::{ABORT_GRACE, Shutdown};
 use crate::supervisor::{End, Tasks};
@@ -105,49 +105,6 @@ enum Event {
     },
     Heard(guard::News),
     ObjectsDeleted,
-}
-
-/// One message that is held.
-#[derive(Debug)]
-struct Item {
-    /// As it came: so it is set aside.
-    message: Arc<Message>,
-    /// As its handler gets it, where it had to be unpacked.
-    unpacked: Option<Arc<Message>>,
-    /// What goes once the message is deleted.
-    objects: Vec<Object>,
-    /// Its body is not the one that SQS has.
-    is_damaged: bool,
-    keeper: LeaseKeeper,
-    stage: Stage,
-    /// For how long it is hidden once given back.
-    hidden_for: Duration,
-    settle_failures: u32,
-}
-
-impl Item {
-    fn as_handled(&self) -> &Arc<Message> {
-        self.unpacked.as_ref().unwrap_or(&self.message)
-    }
-}
-
-/// Where a held message is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    /// For those before it in its group, or for a handler that can be started.
-    Waiting,
-    /// It is unpacked, or its handler runs.
-    Running,
-    /// Its outcome is being carried out.
-    Settling,
-    /// For somebody else's lock; takes no slot.
-    Kept,
-}
-
-impl Stage {
-    const fn takes_slot(self) -> bool {
-        matches!(self, Self::Waiting | Self::Running)
-    }
 }
 
 /// Whether the queue has to be found before it can be polled.

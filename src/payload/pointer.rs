@@ -165,8 +165,8 @@ pub async fn delete(client: &Client, object: &Object) -> Result<()> {
 /// it may stay behind without a message; a lifecycle rule on the prefix clears such away.
 ///
 /// # Errors
-/// [`Kind::Invalid`] for a prefix that the libraries do not take, for more than nine attributes,
-/// and for a message that is a pointer already; else what S3 says.
+/// [`Kind::Invalid`] for a prefix that the libraries do not take, for more than nine attributes, and
+/// for a message that is a pointer already or has a text per protocol; else what S3 says.
 pub async fn offload(
     connection: &Connection,
     bucket: &str,
@@ -185,22 +185,26 @@ pub async fn offload(
     if outgoing.attributes.len() > MOST_ATTRIBUTES {
         return Err(refused("it has ten attributes, and a pointer needs one for itself"));
     }
+    if outgoing.is_per_protocol {
+        return Err(refused("it has a text for each protocol, and a pointer is one for all"));
+    }
     let object = Object { bucket: bucket.to_owned(), key: format!("{prefix}{}", Uuid::new_v4()) };
-    let size = outgoing.body.len();
-    let sum = checksum(CrcAlgorithm::Crc64Nvme, outgoing.body.as_bytes());
-    let mut pointing = Outgoing { body: text_of(&object), ..outgoing.clone() };
+    let mut pointing = outgoing;
+    let body = std::mem::replace(&mut pointing.body, text_of(&object));
+    let size = body.len().to_string();
+    let sum = checksum(CrcAlgorithm::Crc64Nvme, body.as_bytes());
     connection
         .s3
         .put_object()
         .bucket(bucket)
         .key(&object.key)
         .checksum_crc64_nvme(BASE64_STANDARD.encode(sum.to_be_bytes()))
-        .body(ByteStream::from(outgoing.body.into_bytes()))
+        .body(ByteStream::from(body.into_bytes()))
         .send()
         .await
         .map_err(|error| fault(format!("putting a body at {object}"), error))?;
     let [marker, _] = MARKERS;
-    pointing.attributes.insert(marker.to_owned(), Attribute::Number(size.to_string()));
+    pointing.attributes.insert(marker.to_owned(), Attribute::Number(size));
     Ok(pointing)
 }
 

@@ -141,7 +141,8 @@ fn trouble(what: &str, error: io::Error) -> Stop {
 }
 
 fn directory() -> PathBuf {
-    config::env::value("TMPDIR").map_or_else(|| DIRECTORY.into(), PathBuf::from)
+    let named = config::env::value("TMPDIR").filter(|named| !named.is_empty());
+    named.map_or_else(|| DIRECTORY.into(), PathBuf::from)
 }
 
 /// A file that no name leads to: gone with its last descriptor, also when the daemon is killed.

@@ -4,7 +4,9 @@ mod guard;
 
 use super::*;
 use crate::handler::{BoxHandler, Ending};
+use crate::message::Message;
 use crate::outcome::{Outcome, Unavailable};
+use crate::payload::pointer::Object;
 use crate::telemetry::health::Readiness;
 
 /// A queue that was found, and whose calls reach nobody.

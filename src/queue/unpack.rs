@@ -60,6 +60,9 @@ impl Stages {
     pub(super) fn unpacked(&mut self, ticket: Ticket, began: Instant, unpacked: Option<Unpacked>) {
         let Some(item) = self.items.get_mut(&ticket) else { return };
         match unpacked {
+            None if item.keeper.is_lost() => {
+                self.judge(ticket, Outcome::retry("the lease was lost"), began);
+            }
             None => self.release(ticket),
             Some(Unpacked::Message { .. }) if self.draining => self.release(ticket),
             Some(Unpacked::Message { message, objects }) => {

@@ -16,7 +16,7 @@ const QUEUE: &str = "[queue.q]\nqueue = \"orders\"\nwait_time = 1\nhandler.exec.
                      [spool.s]\ndirectory = \"spool\"\nbucket = \"reports\"\npath_style = true\n";
 
 /// The status and body of one page.
-fn page(port: u16, path: &str) -> (u16, String) {
+pub(crate) fn page(port: u16, path: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
     write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
     let mut reply = String::new();

@@ -142,7 +142,9 @@ async fn what_cannot_be_put_aside_is_refused_before_anything_is_written() {
     };
     let mut twice = with(0, "");
     twice.attributes.insert(MARKERS[1].to_owned(), Attribute::Number("1".to_owned()));
-    for (outgoing, prefix) in [(with(10, "n"), ""), (twice, ""), (with(0, ""), "../")] {
+    let per_protocol = Outgoing { is_per_protocol: true, ..with(0, "") };
+    let refused = [(with(10, "n"), ""), (twice, ""), (per_protocol, ""), (with(0, ""), "../")];
+    for (outgoing, prefix) in refused {
         assert!(offload(&bench.connection, BUCKET, prefix, 10, outgoing).await.is_err());
     }
     let listed = bench.connection.s3.list_objects_v2().bucket(BUCKET).send().await.unwrap();

@@ -1,11 +1,13 @@
 //! Payloads as others write them, and what happens while one is fetched.
 
 use super::ground::{Ground, embedded, log_line, logged, on_ministack, stop, text};
+use crate::status_page::page;
 use crate::support::{
     PATIENCE, aws,
     daemon::program,
     eventually,
     exchange::Exchange,
+    free_port,
     proxy::{Fault, Gate},
     venv,
 };
@@ -247,5 +249,27 @@ async fn p2_a_stored_message_of_pylon_is_fetched() {
     ));
     assert_eq!(ground.wait_lines("seen", 1), ["really big string test_artifact none none"]);
     ground.wait_empty("pylon").await;
+    assert_eq!(stop(daemon), 0);
+}
+
+#[tokio::test]
+async fn a_body_damaged_on_its_way_is_retried_and_counted() {
+    let (ground, port) = (embedded(), free_port());
+    ground.queue("q", &[]).await;
+    // The MD5 is that of another body.
+    let damaged = r#"{"Messages":[{"MessageId":"m","ReceiptHandle":"r","Body":"hellp","MD5OfBody":"5d41402abc4b2a76b9719d911017c592"}]}"#;
+    let is_poll = |seen: &Exchange| seen.operation() == "ReceiveMessage";
+    ground.proxy.on(1, is_poll, Fault::Answer(200, damaged.to_owned()));
+    let daemon = ground.run(&format!(
+        "[status]\nlisten = \"127.0.0.1:{port}\"\n[queue.q]\nqueue = \"q\"\nwait_time = 1\n{}",
+        ground.exec("queue.q.handler", "h", COPY)
+    ));
+    let told = log_line(&daemon, &["WARN", "message failed", "its MD5 differs"]);
+    assert!(!told.contains("hellp"), "{told}");
+    let counted = "longshore_bodies_damaged_total{queue=\"q\"} 1";
+    eventually("it is counted", PATIENCE, || page(port, "/metrics").1.contains(counted));
+    ground.send("q", "hello").await;
+    assert_eq!(ground.wait_lines("seen", 1), ["hello"], "the next one is handled");
+    ground.wait_empty("q").await;
     assert_eq!(stop(daemon), 0);
 }
