@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aws_config::SdkConfig;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, RwLock};
 
 use crate::config;
 use crate::error::{Error, Kind, Result};
@@ -38,6 +38,9 @@ pub struct Connection {
 
 /// Where one connection is made: whoever comes second waits for it, and nobody else does.
 type Slot = Arc<OnceCell<Connection>>;
+
+/// Where what was found by its name is kept, for all who asked for it: the URL of a queue.
+pub(crate) type Found = Arc<RwLock<Option<String>>>;
 
 /// All connections of a process. Clones share them.
 #[derive(Debug, Clone, Default)]

@@ -23,6 +23,8 @@ mod local;
 mod log;
 mod mistakes;
 mod names;
+mod outbox;
+mod payload;
 mod queue;
 mod section;
 mod spool;
@@ -38,6 +40,9 @@ pub use self::local::Local;
 pub use self::log::{Level, Log, LogFormat, LogTarget};
 pub use self::mistakes::{Mistake, Mistakes};
 pub use self::names::QueueAddress;
+pub(crate) use self::names::group as group_name;
+pub use self::outbox::{Destination, Outbox, Outlet};
+pub use self::payload::{Payload, Step, Wrapper};
 pub use self::queue::Queue;
 pub use self::spool::{Ignore, Spool, Texts};
 pub use self::zc::SPOOL as ZC_SPOOL;
@@ -60,6 +65,8 @@ pub struct Config {
     pub aws: Aws,
     /// `[spool.NAME]`, by name.
     pub spools: BTreeMap<String, Spool>,
+    /// `[outbox.NAME]`, by name: spools whose files become messages.
+    pub outboxes: BTreeMap<String, Spool>,
     /// `[queue.NAME]`, by name.
     pub queues: BTreeMap<String, Queue>,
     /// `[idempotency]`: locks and finished ids, for every queue that does not opt out.

@@ -20,6 +20,7 @@ mod renew;
 mod report;
 mod settle;
 mod source;
+mod unpack;
 #[cfg(test)]
 mod tests;
 
@@ -44,6 +45,8 @@ use crate::error::{Error, Kind, Result};
 use crate::handler::{LeaseKeeper, Ran, Routes};
 use crate::lock::Store;
 use crate::message::Message;
+use crate::payload::pointer::Object;
+use crate::payload::{Unpacked, Unpacker};
 use crate::shutdown::{ABORT_GRACE, Shutdown};
 use crate::supervisor::{End, Tasks};
 use crate::telemetry::health::Latch;
@@ -79,6 +82,12 @@ enum Event {
         left: Instant,
         result: Result<Vec<Received>>,
     },
+    /// Without anything where it was cut off.
+    Unpacked {
+        ticket: Ticket,
+        began: Instant,
+        unpacked: Option<Unpacked>,
+    },
     Ran {
         ticket: Ticket,
         run: Ran,
@@ -95,12 +104,20 @@ enum Event {
         result: Result<()>,
     },
     Heard(guard::News),
+    ObjectsDeleted,
 }
 
 /// One message that is held.
 #[derive(Debug)]
 struct Item {
+    /// As it came: so it is set aside.
     message: Arc<Message>,
+    /// As its handler gets it, where it had to be unpacked.
+    unpacked: Option<Arc<Message>>,
+    /// What goes once the message is deleted.
+    objects: Vec<Object>,
+    /// Its body is not the one that SQS has.
+    is_damaged: bool,
     keeper: LeaseKeeper,
     stage: Stage,
     /// For how long it is hidden once given back.
@@ -108,12 +125,18 @@ struct Item {
     settle_failures: u32,
 }
 
+impl Item {
+    fn as_handled(&self) -> &Arc<Message> {
+        self.unpacked.as_ref().unwrap_or(&self.message)
+    }
+}
+
 /// Where a held message is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
     /// For those before it in its group, or for a handler that can be started.
     Waiting,
-    /// Its handler runs.
+    /// It is unpacked, or its handler runs.
     Running,
     /// Its outcome is being carried out.
     Settling,
@@ -144,6 +167,7 @@ struct Stages {
     settings: config::Queue,
     routes: Routes,
     aws: Aws,
+    unpacker: Unpacker,
     shutdown: Shutdown,
     ready: Option<Latch>,
     /// Stop once a poll comes back empty and nothing is held.
@@ -212,6 +236,7 @@ impl Stages {
         let fifo = queue.settings.queue.strip_suffix(".fifo").is_some();
         Self {
             name: queue.name,
+            unpacker: Unpacker::new(&queue.settings),
             settings: queue.settings,
             routes: queue.routes,
             aws: queue.aws,
@@ -271,8 +296,9 @@ impl Stages {
     fn on(&mut self, event: Event) {
         match event {
             Event::Found(result) => self.found(result),
-            Event::NotFound => {}
+            Event::NotFound | Event::ObjectsDeleted => {}
             Event::Polled { asked, left, result } => self.polled(asked, left, result),
+            Event::Unpacked { ticket, began, unpacked } => self.unpacked(ticket, began, unpacked),
             Event::Ran { ticket, run } => self.ran(ticket, run),
             Event::Deleted(results) => self.deleted(results),
             Event::GivenBack(results) => self.given_back(results),

@@ -1,4 +1,5 @@
-//! A spool: one directory whose files land in a bucket. *Watch, scan, admit, upload, settle.*
+//! A spool: one directory whose files land in a bucket, or, as an outbox, become messages of a queue
+//! or topic. *Watch, scan, admit, upload, settle.*
 //!
 //! A file keeps its name until S3 has it, is read only through the descriptor that was opened, and
 //! leaves only after S3 confirmed exactly those bytes; a newer file under the same name stays.
@@ -13,6 +14,7 @@ mod deliver;
 mod directory;
 mod judge;
 pub mod key;
+mod lane;
 mod look;
 mod open;
 mod pause;
@@ -22,6 +24,7 @@ mod say;
 mod scan;
 mod serve;
 mod settle;
+mod sidecar;
 #[cfg(test)]
 mod tests;
 mod watch;
@@ -37,6 +40,7 @@ use tokio_util::sync::CancellationToken;
 pub use check::check;
 
 use attempt::Bench;
+use candidate::{Candidate, Hint};
 use deliver::Means;
 use directory::Directory;
 use pause::TELL_EVERY;
@@ -45,7 +49,7 @@ use settle::Aside;
 use watch::Watch;
 
 use crate::aws::Aws;
-use crate::config;
+use crate::config::{self, Destination};
 use crate::error::{Error, Kind, Result};
 use crate::flow::blocking::Blocking;
 use crate::flow::permits::Bytes;
@@ -151,10 +155,18 @@ impl Spool {
     ) -> Result<(Why, Option<Latch>)> {
         let directory = Arc::new(directory);
         let watch = self.watch(&directory).await?;
-        let (at, threads) = (Arc::clone(&directory), self.settings.threads);
+        let (at, settings) = (Arc::clone(&directory), self.settings.clone());
         let settling = self.means.blocking.run(move || {
-            let left = settle::leftovers(&at)?;
-            Ok((Aside::prepare(&at, &left, threads), left.files))
+            let mut left = settle::leftovers(&at)?;
+            if matches!(settings.destination, Destination::Messages(_)) {
+                sidecar::set_apart(&at, &mut left)?;
+            }
+            let aside = Aside::prepare(&at, &left, settings.threads);
+            let candidate = |(id, stamp)| {
+                let lane = lane::of(&settings, &at, &id);
+                Candidate { id, stamp, hint: Hint::Closed, lane }
+            };
+            Ok((aside, left.files.into_iter().map(candidate).collect()))
         });
         let settling: std::io::Result<_> = settling.await?;
         let (aside, left) = match settling {
@@ -173,6 +185,7 @@ impl Spool {
             means: self.means.clone(),
             aws: aws.clone(),
             over_tls: Arc::new(AtomicBool::new(false)),
+            queue: std::sync::Mutex::default(),
             cut: cut.clone(),
         };
         let mut serving = Serving::begin(Arc::new(bench), watch, ready);

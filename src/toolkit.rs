@@ -2,4 +2,6 @@
 
 pub mod permission;
 pub mod sns;
+pub mod outbox;
 pub mod sqs;
+pub mod transport;

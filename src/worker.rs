@@ -1,4 +1,4 @@
-//! Queues and spools together, under one supervisor: the one module that knows all the others.
+//! Queues, spools and outboxes together, under one supervisor: the one module that knows all the others.
 
 mod background;
 mod builder;
@@ -152,19 +152,23 @@ impl Worker {
         };
         let readiness = Readiness::new();
         let mut spools = Vec::new();
-        for (name, settings) in &self.config.spools {
-            spools.push((name.clone(), Spool::open(name, settings.clone()).await?));
+        let kinds = [("spool", &self.config.spools), ("outbox", &self.config.outboxes)];
+        for (kind, settings) in kinds {
+            for (name, settings) in settings {
+                let spool = Spool::open(name, settings.clone()).await?;
+                spools.push((format!("{kind}/{name}"), name.clone(), spool));
+            }
         }
         let status = match self.config.listen {
             Some(address) => Some(Status::bind(address, readiness.clone()).await?),
             None => None,
         };
         let mut pipelines = Tasks::new();
-        for (name, spool) in spools {
-            let ready = readiness.wait_for(format!("spool/{name}"));
+        for (path, name, spool) in spools {
+            let ready = readiness.wait_for(path.clone());
             metrics::begin("spool", &name);
             let (aws, shutdown, once) = (self.aws.clone(), shutdown.clone(), self.once);
-            pipelines.spawn(format!("spool/{name}"), async move {
+            pipelines.spawn(path, async move {
                 Ran::Spool(spool.run(aws, shutdown, ready, once).await)
             });
         }

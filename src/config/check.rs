@@ -10,14 +10,20 @@ use super::{Config, zc};
 use crate::units;
 
 pub(super) fn all(config: &Config, document: &Document) {
-    if config.spools.is_empty() && config.queues.is_empty() && !document.has_mistakes() {
+    if config.spools.is_empty()
+        && config.outboxes.is_empty()
+        && config.queues.is_empty()
+        && !document.has_mistakes()
+    {
         document.blame(
             0,
-            "nothing to do: there is neither a spool nor a queue; write [spool.NAME] with \
-             directory and bucket, or [queue.NAME] with queue and a handler",
+            "nothing to do: there is neither a spool nor an outbox nor a queue; write [spool.NAME] \
+             with directory and bucket, [outbox.NAME] with directory and queue, or [queue.NAME] \
+             with queue and a handler",
         );
     }
     directories(config, document);
+    names_of_spools(config, document);
     for (name, queue) in &config.queues {
         outlets(name, queue, document);
     }
@@ -30,7 +36,10 @@ pub(super) fn all(config: &Config, document: &Document) {
 /// uploaded.
 fn directories(config: &Config, document: &Document) {
     let mut owners: BTreeMap<PathBuf, &str> = BTreeMap::new();
-    for (name, spool) in &config.spools {
+    let spools = config.spools.iter().map(|(name, spool)| ("spool", name, spool));
+    let outboxes = config.outboxes.iter().map(|(name, outbox)| ("outbox", name, outbox));
+    let all: Vec<_> = spools.chain(outboxes).collect();
+    for &(table, name, spool) in &all {
         if spool.directory.as_os_str().is_empty() {
             continue;
         }
@@ -38,25 +47,33 @@ fn directories(config: &Config, document: &Document) {
         if let Some(other) = owners.get(&directory) {
             let shown = spool.directory.display();
             let message = format!("the spools {other} and {name} share the directory {shown}");
-            document.blame(place(document, name, "directory"), message);
+            document.blame(place(document, (table, name), "directory"), message);
         } else {
             owners.insert(directory, name);
         }
     }
-    for (name, spool) in &config.spools {
+    for (table, name, spool) in all {
         let quarantine = normal(&spool.quarantine_directory);
         if let Some(owner) = owners.get(&quarantine) {
             let message = format!("the quarantine of {name} is the spool {owner}'s directory");
-            document.blame(place(document, name, "quarantine_directory"), message);
+            document.blame(place(document, (table, name), "quarantine_directory"), message);
         }
     }
 }
 
-fn place(document: &Document, spool: &str, key: &str) -> usize {
-    if spool == zc::SPOOL && document.root.contains_key("Queue") {
+/// One name for both would be one label of two metrics.
+fn names_of_spools(config: &Config, document: &Document) {
+    for name in config.outboxes.keys().filter(|name| config.spools.contains_key(*name)) {
+        let message = format!("a spool has the name {name} too; give the outbox another");
+        document.blame(document.place(&["outbox", name]), message);
+    }
+}
+
+fn place(document: &Document, (table, spool): (&str, &str), key: &str) -> usize {
+    if spool == zc::SPOOL && table == "spool" && document.root.contains_key("Queue") {
         return document.place(&["Queue", key]);
     }
-    document.place(&["spool", spool, key])
+    document.place(&[table, spool, key])
 }
 
 /// Where the messages of a queue go: a handler, and a place for what is rejected.

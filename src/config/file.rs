@@ -8,6 +8,7 @@ use super::aws::Written;
 use super::document::Document;
 use super::idempotency::Idempotency;
 use super::log::Log;
+use super::outbox::Outbox;
 use super::queue::Queue;
 use super::section::Section;
 use super::spool::Spool;
@@ -29,6 +30,7 @@ pub(super) fn read(document: &Document) -> Config {
 
     let idempotency = Idempotency::read(root.table("idempotency"));
     let spools = named(root.tables("spool"), |section| Spool::read(section, &base));
+    let outboxes = named(root.tables("outbox"), |section| Outbox::read(section, &base));
     let queues = named(root.tables("queue"), |section| Queue::read(section, &base));
     let mut config = Config {
         file: Some(document.file.clone()),
@@ -37,6 +39,7 @@ pub(super) fn read(document: &Document) -> Config {
         drain_timeout: drain_timeout.unwrap_or(DRAIN_TIMEOUT),
         aws: base.clone().resolve(),
         spools,
+        outboxes,
         queues,
         idempotency,
         notes: Vec::new(),

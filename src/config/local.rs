@@ -11,6 +11,7 @@ use super::handler::Handler;
 use super::log::Log;
 use super::mistakes::Mistakes;
 use super::names::{self, QueueAddress};
+use super::outbox::{Destination, Outlet};
 use super::queue::Queue;
 use super::spool::Spool;
 use super::{Config, file};
@@ -42,6 +43,7 @@ impl Config {
             drain_timeout: file::DRAIN_TIMEOUT,
             aws: Aws::default(),
             spools: BTreeMap::from([("local".to_owned(), Spool::new("spool", "local"))]),
+            outboxes: BTreeMap::new(),
             queues: BTreeMap::from([("inbox".to_owned(), inbox)]),
             idempotency: None,
             notes: Vec::new(),
@@ -50,7 +52,7 @@ impl Config {
 
     /// These settings on the embedded AWS: every connection sealed to its endpoint, with test
     /// credentials; relative directories of spools and of rejected messages under
-    /// `local.directory`; queues by name.
+    /// `local.directory`; queues by name. Topics too: whoever makes them knows their ARNs.
     ///
     /// # Errors
     /// [`crate::error::Kind::Settings`], naming every key that would leave the host or
@@ -58,17 +60,27 @@ impl Config {
     pub fn local(mut self, local: Local<'_>) -> Result<Self> {
         let mut wrong = Vec::new();
         seal(&mut self.aws, local.endpoint);
-        for (name, spool) in &mut self.spools {
+        let spools = self.spools.iter_mut().map(|(name, spool)| ("spool", name, spool));
+        let outboxes = self.outboxes.iter_mut().map(|(name, outbox)| ("outbox", name, outbox));
+        for (table, name, spool) in spools.chain(outboxes) {
             seal(&mut spool.aws, local.endpoint);
+            if let Destination::Messages(outbox) = &mut spool.destination {
+                match &mut outbox.outlet {
+                    Outlet::Queue(queue) => reduce_to_name(queue),
+                    Outlet::Topic(arn) => {
+                        *arn = arn.rsplit(':').next().unwrap_or_default().to_owned();
+                    }
+                }
+            }
             let own = spool.directory.clone();
-            let directory = format!("spool.{name}.directory");
+            let directory = format!("{table}.{name}.directory");
             under(local, &mut spool.directory, &directory, &mut wrong);
             if spool.quarantine_directory.starts_with(&own) {
                 // Inside its spool, so the spool's own directory has been judged already.
                 let inside = spool.quarantine_directory.strip_prefix(&own).unwrap_or(&own);
                 spool.quarantine_directory = spool.directory.join(inside);
             } else {
-                let quarantine = format!("spool.{name}.quarantine_directory");
+                let quarantine = format!("{table}.{name}.quarantine_directory");
                 under(local, &mut spool.quarantine_directory, &quarantine, &mut wrong);
             }
         }

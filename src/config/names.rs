@@ -128,6 +128,34 @@ pub(super) fn queue_name(name: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// The region of a topic's ARN.
+pub(super) fn topic(text: &str) -> Result<String, String> {
+    let wrong = || {
+        format!(
+            "{text:?} is no ARN of a topic; it looks like arn:aws:sns:us-west-2:123456789012:events"
+        )
+    };
+    let parts: Vec<&str> = text.split(':').collect();
+    let ["arn", _, "sns", location, account, name] = parts.as_slice() else {
+        return Err(wrong());
+    };
+    let stem = name.strip_suffix(".fifo").unwrap_or(name);
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    let is_account = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_account || stem.is_empty() || name.len() > 256 || !stem.chars().all(allowed) {
+        return Err(wrong());
+    }
+    region(location)
+}
+
+/// A FIFO group, as SQS and SNS take it.
+pub(crate) fn group(text: &str) -> Result<String, String> {
+    if (1..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("{text:?} is no group; it has 1 to 128 ASCII letters, digits and punctuation"))
+}
+
 /// Wide enough for the names that buckets could have in 2012.
 pub(super) fn bucket(name: &str) -> Result<String, String> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');

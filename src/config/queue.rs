@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::aws::{Aws, Written};
 use super::handler::{self, Handler};
 use super::names::{self, QueueAddress};
+use super::payload::Payload;
 use super::section::Section;
 use super::spool::retry;
 use crate::backoff::Backoff;
@@ -42,6 +43,8 @@ pub struct Queue {
     pub set_aside: Option<PathBuf>,
     /// Locks and finished ids, where `[idempotency]` is set.
     pub idempotency: bool,
+    /// How bodies are unpacked.
+    pub payload: Payload,
     /// The handler of every message that no route takes.
     pub handler: Option<Handler>,
     /// Handlers by event: an exact name, or a prefix written `Order*`.
@@ -69,6 +72,7 @@ impl Queue {
             dead_letter_queue: None,
             set_aside: None,
             idempotency: true,
+            payload: Payload::default(),
             handler: None,
             routes: BTreeMap::new(),
         }
@@ -79,7 +83,7 @@ impl Queue {
         if !section.has("queue") {
             section.missing("queue", "\"orders\" (a name, URL or ARN)");
         }
-        let aws = Self::read_aws(&mut section, base, address.as_ref());
+        let aws = aws_at(&mut section, base, address.as_ref().and_then(QueueAddress::region));
         let default = Self::new(section.text("queue").unwrap_or_default());
         let day = Duration::from_hours(12);
         let mut queue = Self {
@@ -104,29 +108,19 @@ impl Queue {
             }),
             set_aside: section.path_of("set_aside"),
             idempotency: section.flag("idempotency").unwrap_or(default.idempotency),
+            payload: Payload::read(&mut section),
             handler: handler::read(section.table("handler")),
             routes: handler::routes(section.tables("route")),
             ..default
         };
         if !queue.routes.is_empty() {
-            queue.ask_for_event();
+            queue.ask_for(&queue.event_key.clone());
+        }
+        for attribute in queue.payload.clone().attributes() {
+            queue.ask_for(attribute);
         }
         section.finish();
         queue
-    }
-
-    /// The region: this table's, else the address's, else that of `[aws]`.
-    fn read_aws(section: &mut Section<'_>, base: &Written, address: Option<&QueueAddress>) -> Aws {
-        let mut written = Written::read(section);
-        if let Some(of_address) = address.and_then(QueueAddress::region) {
-            if let Some(own) = written.region.as_deref().filter(|own| *own != of_address) {
-                let message =
-                    format!("region {own:?}, but the queue's address says {of_address:?}");
-                section.blame("region", message);
-            }
-            written.region = Some(of_address.to_owned());
-        }
-        written.over(base).resolve()
     }
 
     /// `message_attributes` is what RelengAPI calls them in its `read_args`.
@@ -140,10 +134,25 @@ impl Queue {
         own.or(other)
     }
 
-    /// Without its attribute no route could ever match.
-    fn ask_for_event(&mut self) {
-        if !self.attributes.iter().any(|pattern| names::covers(pattern, &self.event_key)) {
-            self.attributes.push(self.event_key.clone());
+    /// What is gone by has to come: without its attribute no route could ever match, and no pointer
+    /// could be told.
+    fn ask_for(&mut self, attribute: &str) {
+        if !self.attributes.iter().any(|pattern| names::covers(pattern, attribute)) {
+            self.attributes.push(attribute.to_owned());
         }
     }
+}
+
+/// How to reach a queue or topic; the region: this table's, else the address's, else that of
+/// `[aws]`.
+pub(super) fn aws_at(section: &mut Section<'_>, base: &Written, of_address: Option<&str>) -> Aws {
+    let mut written = Written::read(section);
+    if let Some(of_address) = of_address {
+        if let Some(own) = written.region.as_deref().filter(|own| *own != of_address) {
+            let message = format!("region {own:?}, but the address says {of_address:?}");
+            section.blame("region", message);
+        }
+        written.region = Some(of_address.to_owned());
+    }
+    written.over(base).resolve()
 }

@@ -1,21 +1,23 @@
-//! `[spool.NAME]`: a directory whose files land in a bucket.
+//! `[spool.NAME]`: a directory whose files land in a bucket; and what an outbox shares with it.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::aws::{Aws, Written};
 use super::names;
+use super::outbox::Destination;
 use super::own_directory;
 use super::section::Section;
 use crate::backoff::Backoff;
 
-/// `[spool.NAME]`: a directory whose files land in a bucket.
+/// `[spool.NAME]`, a directory whose files land in a bucket, or `[outbox.NAME]`, one whose files
+/// become messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Spool {
     /// Where programs drop files.
     pub directory: PathBuf,
-    /// The bucket they land in.
-    pub bucket: String,
+    /// Where they go.
+    pub destination: Destination,
     /// How to reach it.
     pub aws: Aws,
     /// How many files are uploaded at the same time.
@@ -67,7 +69,7 @@ impl Spool {
         Self {
             quarantine_directory: own_directory(&directory).join("quarantine"),
             directory,
-            bucket: bucket.into(),
+            destination: Destination::Bucket(bucket.into()),
             aws: Aws::default(),
             threads: 9,
             poll_interval: Duration::from_secs(9),
@@ -88,9 +90,18 @@ impl Spool {
         if !section.has("bucket") {
             section.missing("bucket", "\"my-bucket\"");
         }
-        let default = Self::new(directory.unwrap_or_default(), bucket.unwrap_or_default());
-        let spool = Self {
-            aws: Written::read(&mut section).over(base).resolve(),
+        let aws = Written::read(&mut section).over(base).resolve();
+        let spool = Self::new(directory.unwrap_or_default(), bucket.unwrap_or_default())
+            .read_over(&mut section, aws);
+        section.finish();
+        spool
+    }
+
+    /// The keys that spools and outboxes share, over their defaults.
+    pub(super) fn read_over(self, section: &mut Section<'_>, aws: Aws) -> Self {
+        let default = self;
+        Self {
+            aws,
             threads: section.whole("threads", 1..=MOST_THREADS).unwrap_or(default.threads),
             poll_interval: section
                 .duration("poll_interval", SHORTEST_POLL..=LONGEST_POLL)
@@ -98,16 +109,22 @@ impl Spool {
             min_age: section
                 .duration("min_age", Duration::ZERO..=Duration::from_hours(7 * 24))
                 .unwrap_or(default.min_age),
-            ignore: ignore(&mut section).unwrap_or(default.ignore),
-            retry: retry(&mut section, default.retry, Duration::from_hours(24)),
+            ignore: ignore(section).unwrap_or(default.ignore),
+            retry: retry(section, default.retry, Duration::from_hours(24)),
             quarantine_directory: section
                 .path_of("quarantine_directory")
                 .unwrap_or(default.quarantine_directory),
             buffer: section.size("buffer", 1 << 20..=1 << 40).unwrap_or(default.buffer),
             ..default
-        };
-        section.finish();
-        spool
+        }
+    }
+
+    /// The bucket that its files land in; nothing for an outbox.
+    pub const fn bucket(&self) -> Option<&str> {
+        match &self.destination {
+            Destination::Bucket(bucket) => Some(bucket.as_str()),
+            Destination::Messages(_) => None,
+        }
     }
 }
 

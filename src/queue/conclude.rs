@@ -134,6 +134,10 @@ impl Stages {
             Ok(()) => {
                 metrics::settled(&self.name, "reject");
                 self.report.rejected += 1;
+                if let Some(item) = self.items.get_mut(&ticket) {
+                    // What was set aside still points to them.
+                    item.objects.clear();
+                }
                 self.delete(ticket);
             }
             Err(error) => {
@@ -219,6 +223,7 @@ impl Stages {
             let Some(error) = error else {
                 if self.leases.handle(ticket, now).is_some() {
                     self.finished.deleted(&item.message.id, now);
+                    self.delete_objects(ticket);
                 }
                 self.leave(ticket, true);
                 continue;

@@ -1,17 +1,22 @@
 //! From what SQS hands out to a [`Message`] and its receipt handle.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use aws_sdk_sqs::types::MessageAttributeValue;
 use bytes::Bytes;
+use md5::{Digest, Md5};
 
 use crate::message::{Attribute, Message};
+use crate::payload::envelope;
 
 /// A message as it was received, with the handle that settles it.
 #[derive(Debug)]
 pub(super) struct Received {
     pub(super) message: Message,
     pub(super) handle: String,
+    /// Its body is not the one of which SQS told the MD5.
+    pub(super) is_damaged: bool,
 }
 
 /// Reads one message. SQS always sends id and handle; without them there is nothing to settle and
@@ -24,6 +29,8 @@ pub(super) fn received(
     let id = message.message_id?;
     let handle = message.receipt_handle?;
     let body = message.body.unwrap_or_default();
+    let told = message.md5_of_body;
+    let is_damaged = told.is_some_and(|told| !told.eq_ignore_ascii_case(&md5_of(&body)));
     let values = message.message_attributes.unwrap_or_default();
     let labels = values
         .iter()
@@ -42,7 +49,7 @@ pub(super) fn received(
         .get(event_key)
         .and_then(Attribute::as_text)
         .map(str::to_owned)
-        .or_else(|| event_in_envelope(&body, event_key));
+        .or_else(|| envelope::event(&body, event_key));
     let queue = queue.to_owned();
     Some(Received {
         message: Message {
@@ -55,7 +62,18 @@ pub(super) fn received(
             event,
         },
         handle,
+        is_damaged,
     })
+}
+
+/// In hexadecimal, as SQS writes it.
+fn md5_of(body: &str) -> String {
+    let mut text = String::with_capacity(32);
+    for byte in Md5::digest(body) {
+        // Writing to a String cannot fail.
+        let _written = write!(text, "{byte:02x}");
+    }
+    text
 }
 
 fn attribute(value: MessageAttributeValue) -> Option<Attribute> {
@@ -69,31 +87,24 @@ fn attribute(value: MessageAttributeValue) -> Option<Attribute> {
     }
 }
 
-/// Without raw delivery, SNS wraps the message and its attributes into a JSON envelope.
-fn event_in_envelope(body: &str, event_key: &str) -> Option<String> {
-    if !body.trim_start().starts_with('{') || !body.contains("\"MessageAttributes\"") {
-        return None;
-    }
-    let envelope: serde_json::Value = serde_json::from_str(body).ok()?;
-    if envelope.get("Type")?.as_str()? != "Notification" {
-        return None;
-    }
-    Some(envelope.get("MessageAttributes")?.get(event_key)?.get("Value")?.as_str()?.to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_event_is_found_inside_an_envelope() {
-        let body = r#"{"Type":"Notification","Message":"{}",
-            "MessageAttributes":{"iniesta_pass":{"Type":"String","Value":"Placed.shop"}}}"#;
-        assert_eq!(event_in_envelope(body, "iniesta_pass").as_deref(), Some("Placed.shop"));
-        assert_eq!(event_in_envelope(body, "other"), None);
-        let foreign = body.replace("Notification", "Something");
-        assert_eq!(event_in_envelope(&foreign, "iniesta_pass"), None);
-        assert_eq!(event_in_envelope("not json \"MessageAttributes\"", "iniesta_pass"), None);
+    fn a_body_that_is_not_what_sqs_told_is_damaged() {
+        let damaged = |md5: Option<&str>| {
+            let message = aws_sdk_sqs::types::Message::builder()
+                .message_id("id")
+                .receipt_handle("handle")
+                .body("The quick brown fox jumps over the lazy dog")
+                .set_md5_of_body(md5.map(str::to_owned));
+            received(message.build(), "orders", "iniesta_pass").unwrap().is_damaged
+        };
+        assert!(!damaged(Some("9e107d9d372bb6826bd81d3542a419d6")));
+        assert!(!damaged(Some("9E107D9D372BB6826BD81D3542A419D6")));
+        assert!(!damaged(None));
+        assert!(damaged(Some("9e107d9d372bb6826bd81d3542a419d7")));
     }
 
     #[test]

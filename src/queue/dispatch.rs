@@ -13,17 +13,17 @@ use crate::outcome::Outcome;
 use crate::telemetry::metrics;
 
 impl Stages {
-    /// Starts the handler of a message.
+    /// Starts the handler of a message, or first of all unpacks it.
     pub(super) fn start(&mut self, ticket: Ticket) {
         self.enter_stage(ticket, Stage::Running);
         if let Some(pause) = &mut self.pause {
             pause.try_with(ticket);
         }
-        if !self.may_run(ticket) {
+        if !self.may_run(ticket) || self.unpacks_first(ticket) {
             return;
         }
         let Some(item) = self.items.get(&ticket) else { return };
-        let message = Arc::clone(&item.message);
+        let message = Arc::clone(item.as_handled());
         let Some(handler) = self.routes.find(message.event.as_deref()).cloned() else {
             let event = message.event.as_deref().unwrap_or("none");
             return self.carry_out(ticket, Outcome::retry(format!("no handler for event {event}")));
@@ -52,7 +52,7 @@ impl Stages {
         }
         metrics::handled(&self.name, outcome.label(), run.duration);
         let Some(item) = self.items.get(&ticket) else { return };
-        let message = Arc::clone(&item.message);
+        let message = Arc::clone(item.as_handled());
         if run.ending == Ending::Aborted && outcome != Outcome::Done {
             tracing::warn!(queue = %self.name, message_id = message.id, "handler cut off");
             return self.release(ticket);
@@ -62,7 +62,7 @@ impl Stages {
     }
 
     /// The one line that every outcome gets.
-    fn log(&self, message: &Message, outcome: &Outcome, time: Duration) {
+    pub(super) fn log(&self, message: &Message, outcome: &Outcome, time: Duration) {
         let queue = &*self.name;
         let attempt = message.receive_count();
         let event = message.event.as_deref();

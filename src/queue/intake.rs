@@ -147,7 +147,7 @@ impl Stages {
         self.report.received += count(received.len());
         self.receives += 1;
         let now = Instant::now();
-        for Received { message, handle } in received {
+        for Received { message, handle, is_damaged } in received {
             if self.leases.adopt(&message.id, &handle, self.receives, now).is_some() {
                 tracing::warn!(
                     queue = %self.name,
@@ -164,6 +164,9 @@ impl Stages {
                 ticket,
                 Item {
                     message,
+                    unpacked: None,
+                    objects: Vec::new(),
+                    is_damaged,
                     keeper,
                     stage: Stage::Waiting,
                     hidden_for: Duration::ZERO,

@@ -60,7 +60,7 @@ impl Stages {
         let (draining, stands) = (self.draining, self.lease_stands(ticket));
         let item = self.items.get(&ticket);
         let message_id = item.map(|item| item.message.id.clone());
-        let event = item.and_then(|item| item.message.event.clone());
+        let event = item.and_then(|item| item.as_handled().event.clone());
         let pause = self.pause.get_or_insert_with(|| {
             metrics::handler_unavailable(&self.name, true);
             Pause { probe: None, next: None, failures: 0, told: Repeat::default() }

@@ -38,7 +38,13 @@ async fn stages() -> Stages {
 impl Stages {
     /// A poll brings these messages.
     fn brought(&mut self, ids: &[&str]) {
-        let received = ids
+        self.brought_for(ids, 1);
+    }
+
+    /// A poll brings these messages, received so often by now.
+    fn brought_for(&mut self, ids: &[&str], receives: u32) {
+        let count = ("ApproximateReceiveCount".to_owned(), receives.to_string());
+        let messages = ids
             .iter()
             .map(|id| Received {
                 message: Message {
@@ -47,15 +53,16 @@ impl Stages {
                     body: "".into(),
                     attributes: std::collections::BTreeMap::new(),
                     labels: std::collections::BTreeMap::new(),
-                    system_attributes: std::collections::BTreeMap::new(),
+                    system_attributes: [count.clone()].into(),
                     event: None,
                 },
                 handle: format!("handle of {id}"),
+                is_damaged: false,
             })
             .collect();
         self.polls.left(ids.len());
         let left = Instant::now();
-        self.on(Event::Polled { asked: ids.len(), left, result: Ok(received) });
+        self.on(Event::Polled { asked: ids.len(), left, result: Ok(messages) });
     }
 
     /// The handler of the n-th message ends.

@@ -1,26 +1,30 @@
 //! One attempt on one file, from opening it to settling it. It decides nothing about other files
 //! and nothing about when to try again.
 
-use std::fs::File;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::time::{Duration, SystemTime};
+mod conclude;
 
-use rustix::io::Errno;
+use std::fs::File;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::candidate::{Candidate, Hint, Job, Record};
-use super::deliver::{self, Destination, LARGEST_OBJECT, Load, Means, Refusal};
-use super::directory::Directory;
+use super::deliver::{self, LARGEST_OBJECT, Load, Means, Refusal, Target, message, sns, sqs};
+use super::directory::{self, Directory};
 use super::open::{self, Id, Opened, Place, Stamp, Writer};
-use super::quarantine::{self, Kept, Reason};
-use super::settle::{self, Aside, Settled};
+use super::quarantine::Kept;
+use super::settle::{Aside, Settled};
+use super::sidecar::{self, Found};
+use super::{key, lane};
 use crate::aws::Aws;
 use crate::backoff::Backoff;
-use crate::config;
+use crate::config::{self, Destination, Outlet};
 use crate::error::{Error, Kind, Result};
-use crate::units;
+use crate::toolkit::outbox::sidecar::Sidecar;
+use crate::toolkit::sqs::QueueUrl;
 
 /// How soon a file that somebody writes is looked at again; its close is an event besides.
 const WRITER: Backoff = Backoff::doubling(Duration::from_millis(20), Duration::from_secs(10));
@@ -39,6 +43,8 @@ pub(crate) struct Bench {
     pub(crate) means: Means,
     pub(crate) aws: Aws,
     pub(crate) over_tls: Arc<AtomicBool>,
+    /// The queue of an outbox, once it was found.
+    pub(crate) queue: Mutex<Option<QueueUrl>>,
     pub(crate) cut: CancellationToken,
 }
 
@@ -53,10 +59,18 @@ pub(crate) struct Attempt {
     pub(crate) end: End,
 }
 
+/// A file that was opened and may be sent.
+pub(super) struct Ready {
+    file: Arc<File>,
+    stamp: Stamp,
+    /// What is said of its message, in an outbox.
+    found: Option<Found>,
+}
+
 /// What came of it.
 #[derive(Debug)]
 pub(crate) enum End {
-    /// S3 has it; how it was settled.
+    /// The bucket, queue or topic has it; how it was settled.
     Landed(Stamp, Result<Settled>),
     /// It was no longer there.
     Gone,
@@ -66,6 +80,8 @@ pub(crate) enum End {
     NotReady(Stamp, Duration),
     /// It changed while it was read.
     Changed,
+    /// It belongs to another lane than it did when it was seen.
+    OtherLane(Option<String>),
     /// It is in quarantine for this fault of its own.
     Quarantined(Kept, Error),
     /// It was bad, and a newer one has its name by now.
@@ -74,27 +90,41 @@ pub(crate) enum End {
     Failed(Error),
 }
 
+impl Ready {
+    fn shared(&self) -> (Arc<File>, Stamp, Option<Found>) {
+        (Arc::clone(&self.file), self.stamp, self.found.clone())
+    }
+}
+
 impl Bench {
     /// Makes one attempt. An object that the bucket calls invalid is to blame itself only where it
     /// was refused, another landed, and it is refused again; and a `probe` asks after the bucket.
     ///
     /// Dropped midway, the file stays; settling, once begun, still runs to its end.
     pub(crate) async fn attempt(&self, job: Job, probe: bool) -> Attempt {
-        let Job { candidate, key, mut record } = job;
+        let Job { candidate, mut record } = job;
         let began = Instant::now();
+        let key = key::decode(&candidate.id.name);
         let shown = key.as_ref().cloned().unwrap_or_default();
         let end = match self.open(&candidate, &mut record).await {
             Err(end) => end,
-            Ok((file, stamp)) => {
-                let refused = match key {
-                    Err(fault) => Err(Refusal::Own(Error::new(
+            Ok(ready) => {
+                let name = candidate.id.name.display();
+                let token = ready.stamp.token(&candidate.id.name);
+                let (file, stamp) = (Arc::clone(&ready.file), ready.stamp);
+                let load = |key| Load { file, stamp, key, token };
+                let delivered = match (&self.settings.destination, key) {
+                    (Destination::Messages(outbox), _) => {
+                        self.send(outbox, &load(name.to_string()), &ready).await
+                    }
+                    (Destination::Bucket(_), Err(fault)) => Err(Refusal::Own(Error::new(
                         Kind::Invalid,
-                        format!("{:?} has no key: {fault}", candidate.id.name.display()),
+                        format!("{name:?} has no key: {fault}"),
                     ))),
-                    Ok(key) => self.upload(Load { file: Arc::clone(&file), stamp, key }).await,
+                    (Destination::Bucket(bucket), Ok(key)) => self.upload(bucket, load(key)).await,
                 };
                 let own = record.suspect && !probe;
-                self.conclude(&candidate.id, (file, stamp), refused, (own, record.failures)).await
+                self.conclude(&candidate.id, &ready, delivered, (own, record.failures)).await
             }
         };
         Attempt { candidate, key: shown, record, began, probe, end }
@@ -104,30 +134,40 @@ impl Bench {
         &self,
         candidate: &Candidate,
         record: &mut Record,
-    ) -> std::result::Result<(Arc<File>, Stamp), End> {
+    ) -> std::result::Result<Ready, End> {
         let directory = Arc::clone(&self.directory);
         let id = candidate.id.clone();
         let shown = self.shown(&id);
+        let is_outbox = matches!(self.settings.destination, Destination::Messages(_));
         let opened = self.means.blocking.run(move || {
             Ok(match open::open(&directory, &id)? {
                 Opened::File(file, stamp) => {
                     let writer = open::writer(&file);
-                    (Opened::File(file, stamp), writer)
+                    let found =
+                        is_outbox.then(|| sidecar::read(&directory, &id, &file)).transpose()?;
+                    (Opened::File(file, stamp), writer, found)
                 }
-                none @ (Opened::Gone | Opened::NotAFile) => (none, Writer::Nobody),
+                none @ (Opened::Gone | Opened::NotAFile) => (none, Writer::Nobody, None),
             })
         });
         let opened: std::io::Result<_> = opened.await.map_err(End::Failed)?;
-        let (file, stamp, writer) = match opened {
-            Ok((Opened::File(file, stamp), writer)) => (file, stamp, writer),
-            Ok((Opened::Gone, _)) => return Err(End::Gone),
-            Ok((Opened::NotAFile, _)) => return Err(End::NotAFile),
+        let (file, stamp, writer, found) = match opened {
+            Ok((Opened::File(file, stamp), writer, found)) => (file, stamp, writer, found),
+            Ok((Opened::Gone, ..)) => return Err(End::Gone),
+            Ok((Opened::NotAFile, ..)) => return Err(End::NotAFile),
             Err(error) => return Err(End::Failed(unreadable(&shown, error))),
         };
-        match self.wait(candidate, record, (stamp, writer)) {
-            Some(wait) => Err(End::NotReady(stamp, wait)),
-            None => Ok((Arc::new(file), stamp)),
+        if let Some(wait) = self.wait(candidate, record, (stamp, writer)) {
+            return Err(End::NotReady(stamp, wait));
         }
+        if let (Destination::Messages(outbox), Some(found)) = (&self.settings.destination, &found) {
+            let lane = found.said.as_ref().ok().and_then(|said| lane::group(outbox, said));
+            // Its sidecar, or another file of its name, came since it was seen.
+            if lane != candidate.lane {
+                return Err(End::OtherLane(lane));
+            }
+        }
+        Ok(Ready { file: Arc::new(file), stamp, found })
     }
 
     /// How long this file has to be left alone yet; nothing where it is ready.
@@ -169,115 +209,63 @@ impl Bench {
         (!left.is_zero()).then_some(left)
     }
 
-    async fn upload(&self, load: Load) -> std::result::Result<(), Refusal> {
+    async fn upload(&self, bucket: &str, load: Load) -> std::result::Result<(), Refusal> {
         if load.stamp.size > LARGEST_OBJECT {
             let what = format!("{:?} is larger than S3 takes: 48.8 TiB", load.key);
             return Err(Refusal::Own(Error::new(Kind::Invalid, what)));
         }
         let connection = self.aws.connect(&self.settings.aws).await.map_err(Refusal::Refused)?;
-        let destination = Destination {
+        let destination = Target {
             s3: connection.s3,
-            bucket: self.settings.bucket.clone(),
+            bucket: bucket.to_owned(),
             over_tls: Arc::clone(&self.over_tls),
         };
         let delivered = deliver::deliver(&destination, &load, &self.means, &self.cut).await;
-        if matches!(&delivered, Err(Refusal::Refused(error)) if error.kind() == Kind::Credentials) {
+        self.heed(delivered)
+    }
+
+    async fn send(
+        &self,
+        outbox: &config::Outbox,
+        load: &Load,
+        ready: &Ready,
+    ) -> std::result::Result<(), Refusal> {
+        let said = match ready.found.as_ref().map(|found| &found.said) {
+            Some(Ok(said)) => said,
+            Some(Err(wrong)) => {
+                let what = format!("{:?} is no message", load.key);
+                return Err(Refusal::Own(Error::new(Kind::Invalid, what).because(wrong.as_str())));
+            }
+            None => &Sidecar::default(),
+        };
+        let message = message::compose(outbox, said, load, &self.means).await?;
+        let connection = self.aws.connect(&self.settings.aws).await.map_err(Refusal::Refused)?;
+        let sending = async {
+            match &outbox.outlet {
+                Outlet::Queue(queue) => {
+                    sqs::send(&connection.sqs, (queue, &self.queue), message).await
+                }
+                Outlet::Topic(topic) => sns::publish(&connection.sns, topic, message).await,
+            }
+        };
+        let sent = tokio::select! {
+            biased;
+            () = self.cut.cancelled() => Err(deliver::cut_off(&load.key)),
+            sent = sending => sent,
+        };
+        self.heed(sent)
+    }
+
+    /// Forgets a connection whose credentials were refused.
+    fn heed(&self, sent: std::result::Result<(), Refusal>) -> std::result::Result<(), Refusal> {
+        if matches!(&sent, Err(Refusal::Refused(error)) if error.kind() == Kind::Credentials) {
             self.aws.forget(&self.settings.aws);
         }
-        delivered
-    }
-
-    async fn conclude(
-        &self,
-        id: &Id,
-        (file, stamp): (Arc<File>, Stamp),
-        delivered: std::result::Result<(), Refusal>,
-        (invalid_is_own, failures): (bool, u32),
-    ) -> End {
-        let own = match delivered {
-            Ok(()) => {
-                let (directory, aside, id) =
-                    (Arc::clone(&self.directory), Arc::clone(&self.aside), id.clone());
-                let shown = self.shown(&id);
-                let settled = self
-                    .means
-                    .blocking
-                    .run(move || aside.settle(&directory, &id, (&file, stamp), settle::unlink));
-                let settled = settled.await.and_then(|settled| {
-                    settled.map_err(|error| {
-                        super::directory::unusable("taking out of the spool", shown.as_ref(), error)
-                    })
-                });
-                return End::Landed(stamp, settled);
-            }
-            Err(Refusal::Changed) => return End::Changed,
-            Err(Refusal::Unreadable(error)) if is_of_the_disk(&error) => {
-                unreadable(&self.shown(id), error)
-            }
-            Err(Refusal::Unreadable(error)) => {
-                return End::Failed(unreadable(&self.shown(id), error));
-            }
-            Err(Refusal::Own(error)) => error,
-            Err(Refusal::Refused(error)) if error.kind() == Kind::Invalid && invalid_is_own => {
-                error
-            }
-            Err(Refusal::Refused(error)) => return End::Failed(error),
-        };
-        self.quarantine(id, (file, stamp), own, failures).await
-    }
-
-    async fn quarantine(
-        &self,
-        id: &Id,
-        (file, stamp): (Arc<File>, Stamp),
-        fault: Error,
-        failures: u32,
-    ) -> End {
-        let reason = self.reason(id, stamp, &fault, failures);
-        let (directory, aside, owned) =
-            (Arc::clone(&self.directory), Arc::clone(&self.aside), id.clone());
-        let moved = self.means.blocking.run(move || {
-            let mut kept = None;
-            let settled = aside.settle(&directory, &owned, (&file, stamp), |place, name| {
-                kept = Some(quarantine::keep(&directory, place, name, &reason)?);
-                Ok(())
-            })?;
-            Ok::<_, std::io::Error>((settled, kept))
-        });
-        match moved.await {
-            Ok(Ok((Settled::Done, Some(kept)))) => End::Quarantined(kept, fault),
-            Ok(Ok((Settled::Changed, _))) => End::Failed(fault.hint(format!(
-                "it stays in the spool: {} must lie on the same file system and be writable",
-                self.directory.quarantine_path.display()
-            ))),
-            Ok(Ok((settled, _))) => End::Superseded(settled),
-            Ok(Err(error)) => End::Failed(super::directory::unusable(
-                "moving to quarantine",
-                self.shown(id).as_ref(),
-                error,
-            )),
-            Err(error) => End::Failed(error),
-        }
-    }
-
-    fn reason(&self, id: &Id, stamp: Stamp, fault: &Error, failures: u32) -> Reason {
-        let modified = u64::try_from(stamp.modified / 1_000_000_000).unwrap_or(0);
-        Reason {
-            spool: self.name.clone(),
-            file: id.name.display().to_string(),
-            key: super::key::decode(&id.name).ok(),
-            bucket: self.settings.bucket.clone(),
-            when: units::utc(SystemTime::now()),
-            why: fault.to_string(),
-            kind: fault.kind().label(),
-            attempts: failures.saturating_add(1),
-            size: stamp.size,
-            modified: units::utc(SystemTime::UNIX_EPOCH + Duration::from_secs(modified)),
-        }
+        sent
     }
 
     /// The path of a file, for words.
-    fn shown(&self, id: &Id) -> String {
+    pub(super) fn shown(&self, id: &Id) -> String {
         let path = match id.place {
             Place::Spool => self.directory.path.join(&id.name),
             Place::Settling(number) => config::own_directory(&self.directory.path)
@@ -289,10 +277,6 @@ impl Bench {
     }
 }
 
-fn is_of_the_disk(error: &std::io::Error) -> bool {
-    error.raw_os_error() == Some(Errno::IO.raw_os_error())
-}
-
 fn unreadable(path: &str, error: std::io::Error) -> Error {
-    super::directory::unusable("reading", path.as_ref(), error)
+    directory::unusable("reading", path.as_ref(), error)
 }

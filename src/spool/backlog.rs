@@ -1,15 +1,16 @@
-//! What waits: a window of the oldest files, the files that failed with their next attempt, and
-//! the keys that are taken. Bounded, whatever lies in the directory.
+//! What waits: a window of the first files, the files that failed with their next attempt, and the
+//! lanes that are taken. Bounded, whatever lies in the directory.
 //!
-//! Two names can mean one key (`a%2f` and `a%2F`). Of those only one is ever under way or due
-//! again, and the others wait until it is settled, so that the youngest lands last.
+//! The first are the oldest, or by name where names give the order. Two names can mean one key
+//! (`a%2f` and `a%2F`), and many files of an outbox be one group. Of such a lane only one file is
+//! ever under way or due again, and the others wait in their order until it is settled, so that the
+//! youngest lands last.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use tokio::time::Instant;
 
 use super::candidate::{Candidate, Hint, Job, Record, merged};
-use super::key;
 use super::open::{Id, Place};
 
 /// So many files are known that wait for their first attempt.
@@ -23,12 +24,12 @@ struct Waiting {
     record: Record,
     /// Nothing while it is in the window again.
     due: Option<Instant>,
-    key: Option<String>,
+    lane: Option<String>,
 }
 
 #[derive(Debug)]
 struct Flight {
-    key: Option<String>,
+    lane: Option<String>,
     again: Option<Candidate>,
 }
 
@@ -37,18 +38,24 @@ type Rank = (Place, i128, Id);
 /// See the module.
 #[derive(Debug, Default)]
 pub(crate) struct Backlog {
+    by_name: bool,
     window: BTreeMap<Rank, Candidate>,
     ranks: HashMap<Id, Rank>,
     flying: HashMap<Id, Flight>,
     waiting: HashMap<Id, Waiting>,
     due: BTreeSet<(Instant, Id)>,
-    keys: HashMap<String, Id>,
-    held: HashMap<String, Vec<Candidate>>,
+    lanes: HashMap<String, Id>,
+    held: HashMap<String, BTreeMap<Rank, Candidate>>,
     held_count: usize,
     overflowed: bool,
 }
 
 impl Backlog {
+    /// One whose order is that of the files' names, byte by byte.
+    pub(crate) fn by_name() -> Self {
+        Self { by_name: true, ..Self::default() }
+    }
+
     /// Takes notice of a file; what is known already is not entered twice.
     pub(crate) fn offer(&mut self, candidate: Candidate) {
         let id = candidate.id.clone();
@@ -80,23 +87,31 @@ impl Backlog {
         self.enter(candidate);
     }
 
-    /// The next file to attempt: the oldest whose key is free.
+    /// The next file to attempt: the first whose lane is free.
     pub(crate) fn next(&mut self, now: Instant) -> Option<Job> {
         self.wake(now);
-        loop {
-            let (rank, candidate) = self.window.pop_first()?;
+        let mut blocked = Vec::new();
+        let job = loop {
+            let Some((rank, candidate)) = self.window.pop_first() else { break None };
             self.ranks.remove(&rank.2);
-            if let Some(job) = self.launch(candidate) {
-                return Some(job);
+            if let Some(job) = self.launch(candidate, &mut blocked) {
+                break Some(job);
             }
+        };
+        for candidate in blocked {
+            self.enter(candidate);
         }
+        job
     }
 
     /// As [`next`](Self::next), but passing over files that `refused` names, wherever another is
     /// known; those that failed before come too, before they are due.
     pub(crate) fn next_but(&mut self, now: Instant, refused: &BTreeSet<Id>) -> Option<Job> {
         self.wake(now);
-        let fresh = self.window.values().find(|candidate| !refused.contains(&candidate.id));
+        let fresh = self
+            .window
+            .values()
+            .find(|candidate| !refused.contains(&candidate.id) && self.holder(candidate).is_none());
         let id = match fresh {
             Some(candidate) => Some(candidate.id.clone()),
             None => self
@@ -115,11 +130,11 @@ impl Backlog {
         {
             let candidate = waiting.candidate.clone();
             self.due.remove(&(due, id));
-            return self.launch(candidate);
+            return self.launch_free(candidate);
         }
         let rank = self.ranks.remove(&id)?;
         let candidate = self.window.remove(&rank)?;
-        self.launch(candidate)
+        self.launch_free(candidate)
     }
 
     /// An attempt has ended and the file is out of the way: landed, quarantined, gone, no file.
@@ -128,7 +143,7 @@ impl Backlog {
             return;
         };
         self.waiting.remove(id);
-        self.release(flight.key);
+        self.release(flight.lane);
         if let Some(again) = flight.again {
             self.offer(again);
         }
@@ -140,7 +155,7 @@ impl Backlog {
         let Some(flight) = self.flying.remove(&id) else {
             return;
         };
-        let waiting = Waiting { candidate, record, due: Some(due), key: flight.key };
+        let waiting = Waiting { candidate, record, due: Some(due), lane: flight.lane };
         self.due.insert((due, id.clone()));
         self.waiting.insert(id, waiting);
         self.forget_some();
@@ -168,7 +183,7 @@ impl Backlog {
 
     /// True when fewer than half a window is left of more than a window: a pass would find more.
     pub(crate) fn wants_pass(&self) -> bool {
-        self.overflowed && self.window.len() < WINDOW / 2
+        self.overflowed && self.window.len() + self.held_count < WINDOW / 2
     }
 
     /// A pass begins: what it finds is all there is.
@@ -205,60 +220,95 @@ impl Backlog {
         let id = candidate.id.clone();
         let known = self.ranks.remove(&id).and_then(|rank| self.window.remove(&rank));
         let candidate = merged(known, candidate);
-        let rank = (id.place, candidate.stamp.modified, id.clone());
+        let rank = self.rank(&candidate);
         self.ranks.insert(id, rank.clone());
         self.window.insert(rank, candidate);
-        if self.window.len() > WINDOW
-            && let Some((rank, _)) = self.window.pop_last()
-        {
-            self.overflowed = true;
-            self.ranks.remove(&rank.2);
-            if let Some(waiting) = self.waiting.remove(&rank.2) {
-                self.release(waiting.key);
-            }
+        if self.window.len() > WINDOW {
+            self.drop_last();
         }
     }
 
-    fn launch(&mut self, candidate: Candidate) -> Option<Job> {
+    /// The last of the window is left to a later pass; one that holds its lane stays, or those
+    /// behind it would overtake it.
+    fn drop_last(&mut self) {
+        let mut ranks = self.window.keys().rev();
+        let last = ranks.find(|rank| !self.waiting.contains_key(&rank.2)).cloned();
+        let last = last.or_else(|| self.window.keys().next_back().cloned());
+        let Some(rank) = last else {
+            return;
+        };
+        self.overflowed = true;
+        self.window.remove(&rank);
+        self.ranks.remove(&rank.2);
+        if let Some(waiting) = self.waiting.remove(&rank.2) {
+            self.release(waiting.lane);
+        }
+    }
+
+    fn rank(&self, candidate: &Candidate) -> Rank {
+        let age = if self.by_name { 0 } else { candidate.stamp.modified };
+        (candidate.id.place, age, candidate.id.clone())
+    }
+
+    /// The other file that has the lane of this one.
+    fn holder(&self, candidate: &Candidate) -> Option<&Id> {
+        let holder = self.lanes.get(candidate.lane.as_ref()?)?;
+        (*holder != candidate.id).then_some(holder)
+    }
+
+    fn launch_free(&mut self, candidate: Candidate) -> Option<Job> {
+        let mut blocked = Vec::new();
+        let job = self.launch(candidate, &mut blocked);
+        for candidate in blocked {
+            self.enter(candidate);
+        }
+        job
+    }
+
+    /// Begins with a file. One whose lane is taken waits for it; where too many do, it is `blocked`.
+    fn launch(&mut self, candidate: Candidate, blocked: &mut Vec<Candidate>) -> Option<Job> {
         let id = candidate.id.clone();
-        let key = key::decode(&id.name);
-        if let Ok(key) = &key {
-            match self.keys.get(key) {
-                Some(holder) if *holder != id => {
-                    self.hold(key.clone(), candidate);
-                    return None;
-                }
-                _ => {
-                    self.keys.insert(key.clone(), id.clone());
-                }
-            }
+        if self.holder(&candidate).is_some() {
+            blocked.extend(self.hold(candidate));
+            return None;
+        }
+        let lane = candidate.lane.clone();
+        if let Some(lane) = &lane {
+            self.lanes.insert(lane.clone(), id.clone());
         }
         let record =
             self.waiting.remove(&id).map_or_else(Record::default, |waiting| waiting.record);
-        self.flying.insert(id, Flight { key: key.clone().ok(), again: None });
-        Some(Job { candidate, key, record })
+        self.flying.insert(id, Flight { lane, again: None });
+        Some(Job { candidate, record })
     }
 
-    fn hold(&mut self, key: String, candidate: Candidate) {
+    fn hold(&mut self, candidate: Candidate) -> Option<Candidate> {
+        let lane = candidate.lane.clone()?;
         if self.held_count >= WINDOW {
-            self.overflowed = true;
-            return;
+            return Some(candidate);
         }
-        let held = self.held.entry(key).or_default();
-        if !held.iter().any(|known| known.id == candidate.id) {
-            held.push(candidate);
+        let rank = self.rank(&candidate);
+        if self.held.entry(lane).or_default().insert(rank, candidate).is_none() {
             self.held_count += 1;
         }
+        None
     }
 
-    fn release(&mut self, key: Option<String>) {
-        let Some(key) = key else {
+    /// The lane is free for the next one that waits for it.
+    fn release(&mut self, lane: Option<String>) {
+        let Some(lane) = lane else {
             return;
         };
-        self.keys.remove(&key);
-        let held = self.held.remove(&key).unwrap_or_default();
-        self.held_count -= held.len();
-        for candidate in held {
+        self.lanes.remove(&lane);
+        let Some(held) = self.held.get_mut(&lane) else {
+            return;
+        };
+        let next = held.pop_first();
+        if held.is_empty() {
+            self.held.remove(&lane);
+        }
+        if let Some((_, candidate)) = next {
+            self.held_count -= 1;
             self.enter(candidate);
         }
     }
@@ -273,7 +323,7 @@ impl Backlog {
             self.due.remove(&(due, id.clone()));
             self.overflowed = true;
             if let Some(waiting) = self.waiting.remove(&id) {
-                self.release(waiting.key);
+                self.release(waiting.lane);
             }
         }
     }

@@ -2,7 +2,6 @@
 
 use tokio::time::Instant;
 
-use super::key::KeyFault;
 use super::open::{Id, Stamp};
 
 /// How a file came to be known, from the least to the most that it says about being complete.
@@ -22,13 +21,14 @@ pub(crate) struct Candidate {
     pub(crate) id: Id,
     pub(crate) stamp: Stamp,
     pub(crate) hint: Hint,
+    /// Of those with one lane, one is under way at a time.
+    pub(crate) lane: Option<String>,
 }
 
 /// A file whose attempt is to begin now.
 #[derive(Debug)]
 pub(crate) struct Job {
     pub(crate) candidate: Candidate,
-    pub(crate) key: Result<String, KeyFault>,
     pub(crate) record: Record,
 }
 

@@ -8,33 +8,76 @@ use super::directory::{self, Directory};
 use super::open::{self, Writer};
 use crate::aws::fault::fault;
 use crate::aws::{Aws, Connection};
-use crate::config;
+use crate::config::{self, Destination, Outlet};
 use crate::error::{Error, Kind, Result};
 use crate::finding::Finding;
 use crate::flow::blocking::Blocking;
+use crate::toolkit::sqs;
 
 /// The key under which `--probe` writes.
 const PROBE_KEY: &str = ".longshore-probe";
 
-/// Looks at a spool's directory and bucket. Without `probe` nothing is written to the bucket; with
+/// Looks at a spool's directory and bucket, or at an outbox's directory and its queue or topic, to
+/// which nothing is ever sent. Without `probe` nothing is written to the bucket; with
 /// it, one small object is put and deleted again. Nothing is left in the directory but our own.
 pub async fn check(name: &str, settings: &config::Spool, aws: &Aws, probe: bool) -> Vec<Finding> {
     let own = settings.clone();
     super::handle_lease_signals();
     let looked = Blocking::new(1).run(move || look(&own)).await;
     let mut findings = looked.unwrap_or_else(|error| vec![broken(&error)]);
-    findings.extend(bucket(settings, aws, probe).await);
-    findings.into_iter().map(|finding| finding.about(format_args!("spool {name}"))).collect()
+    let kind = match &settings.destination {
+        Destination::Bucket(name) => {
+            findings.extend(bucket(name, settings, aws, probe).await);
+            "spool"
+        }
+        Destination::Messages(outbox) => {
+            findings.push(outlet(&outbox.outlet, settings, aws).await);
+            "outbox"
+        }
+    };
+    findings.into_iter().map(|finding| finding.about(format_args!("{kind} {name}"))).collect()
 }
 
-/// Asks whether the bucket is there, and writes nothing.
-pub(super) async fn ask_bucket(aws: &Aws, settings: &config::Spool) -> Result<()> {
+/// Asks whether the bucket, queue or topic is there, and writes nothing.
+pub(super) async fn ask(aws: &Aws, settings: &config::Spool) -> Result<()> {
     let connection = aws.connect(&settings.aws).await?;
-    let asked = connection.s3.head_bucket().bucket(&settings.bucket).send().await;
-    let asked = asked
-        .map(|_answer| ())
-        .map_err(|error| fault(format!("asking for bucket {:?}", settings.bucket), error));
+    let asked = match &settings.destination {
+        Destination::Bucket(bucket) => {
+            let asked = connection.s3.head_bucket().bucket(bucket).send().await;
+            asked
+                .map(|_answer| ())
+                .map_err(|error| fault(format!("asking for bucket {bucket:?}"), error))
+        }
+        Destination::Messages(outbox) => ask_outlet(&connection, &outbox.outlet).await,
+    };
     aws.heed(&settings.aws, asked)
+}
+
+async fn ask_outlet(connection: &Connection, outlet: &Outlet) -> Result<()> {
+    match outlet {
+        Outlet::Queue(queue) => {
+            let url = sqs::resolve(&connection.sqs, queue).await?;
+            sqs::facts(&connection.sqs, &url).await.map(|_facts| ())
+        }
+        Outlet::Topic(topic) => {
+            let asked = connection.sns.get_topic_attributes().topic_arn(topic).send().await;
+            asked
+                .map(|_answer| ())
+                .map_err(|error| fault(format!("asking for topic {topic}"), error))
+        }
+    }
+}
+
+/// No message is sent to find out: there is no taking it back.
+async fn outlet(outlet: &Outlet, settings: &config::Spool, aws: &Aws) -> Finding {
+    match ask(aws, settings).await {
+        Ok(()) => Finding::good(format!("{outlet} answers")),
+        Err(error) if error.kind() == Kind::Denied => {
+            Finding::limited(format!("{outlet} is there, and we may not ask for it: {error}"))
+                .fix("sending may be allowed all the same; the first file will tell")
+        }
+        Err(error) => unavailable(&error),
+    }
 }
 
 fn look(settings: &config::Spool) -> Vec<Finding> {
@@ -94,13 +137,12 @@ fn leases(directory: &Directory) -> Finding {
     }
 }
 
-async fn bucket(settings: &config::Spool, aws: &Aws, probe: bool) -> Vec<Finding> {
-    let bucket = &settings.bucket;
+async fn bucket(bucket: &str, settings: &config::Spool, aws: &Aws, probe: bool) -> Vec<Finding> {
     let connection = match aws.connect(&settings.aws).await {
         Ok(connection) => connection,
         Err(error) => return vec![unavailable(&error)],
     };
-    let mut findings = vec![match ask_bucket(aws, settings).await {
+    let mut findings = vec![match ask(aws, settings).await {
         Ok(()) => Finding::good(format!("bucket {bucket:?} answers")),
         Err(error) if error.kind() == Kind::Denied && !probe => Finding::limited(format!(
             "bucket {bucket:?} is there, and we may not ask for it: {error}"

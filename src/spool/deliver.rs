@@ -1,12 +1,16 @@
-//! From an open file to an object: one request up to 16 MiB, above that in parts.
+//! From an open file to an object: one request up to 16 MiB, above that in parts. Or to a message of
+//! a queue or topic.
 //!
 //! The SDK is only ever given bytes that were read from our descriptor, with their checksum in a
 //! header, so that what is sent again is identical and no trailer is needed, which many
 //! S3-compatible stores refuse.
 
+pub(super) mod message;
 mod multipart;
 mod put;
 mod read;
+pub(super) mod sns;
+pub(super) mod sqs;
 
 use std::fs::File;
 use std::sync::Arc;
@@ -52,7 +56,7 @@ const OF_THE_OBJECT: &[&str] = &[
 
 /// Where objects go.
 #[derive(Debug, Clone)]
-pub(crate) struct Destination {
+pub(crate) struct Target {
     pub(crate) s3: Client,
     pub(crate) bucket: String,
     /// Learned from the requests themselves: only then may a payload go unsigned.
@@ -64,7 +68,10 @@ pub(crate) struct Destination {
 pub(crate) struct Load {
     pub(crate) file: Arc<File>,
     pub(crate) stamp: Stamp,
+    /// The key; the name, for a message.
     pub(crate) key: String,
+    /// Marks this very file with these very contents.
+    pub(crate) token: String,
 }
 
 /// What an upload may use.
@@ -93,7 +100,7 @@ pub(crate) enum Refusal {
 /// Dropped midway, nothing is known of the object, and the parts of a multipart upload stay behind;
 /// `cut` ends it early and in order.
 pub(crate) async fn deliver(
-    destination: &Destination,
+    destination: &Target,
     load: &Load,
     means: &Means,
     cut: &tokio_util::sync::CancellationToken,
@@ -108,7 +115,7 @@ pub(crate) async fn deliver(
     }
 }
 
-impl Destination {
+impl Target {
     /// The settings of one call that carries so many bytes.
     fn call(bytes: u64) -> aws_sdk_s3::config::Builder {
         let timeouts = TimeoutConfig::builder()
@@ -168,6 +175,6 @@ fn content_type(key: &str) -> String {
     mime_guess::from_path(key).first_or_octet_stream().to_string()
 }
 
-fn cut_off(key: &str) -> Refusal {
-    Refusal::Refused(Error::new(Kind::Aborted, format!("uploading {key:?} was cut off")))
+pub(super) fn cut_off(key: &str) -> Refusal {
+    Refusal::Refused(Error::new(Kind::Aborted, format!("sending {key:?} was cut off")))
 }

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::attempt::{Attempt, End};
 use super::candidate::{Candidate, Hint, Record};
-use super::open::{Id, Place, Stamp};
+use super::open::{Id, Place};
 use super::pause::Refused;
 use super::serve::Serving;
 use super::settle::Settled;
@@ -50,6 +50,10 @@ impl Serving {
                 self.backlog.retry(candidate, record, Instant::now() + wait);
             }
             End::Changed => self.changed(candidate, record),
+            End::OtherLane(lane) => {
+                self.backlog.finish(&id);
+                self.backlog.offer(Candidate { lane, ..candidate });
+            }
             End::Quarantined(kept, error) => {
                 self.voice.quarantined(&id.name, &kept, &error);
                 metrics::quarantined(&self.voice.spool);
@@ -237,10 +241,10 @@ impl Serving {
     }
 
     /// What an earlier run left in settling comes first.
-    pub(super) fn take_up(&mut self, leftovers: Vec<(Id, Stamp)>) {
-        for (id, stamp) in leftovers {
-            debug_assert_ne!(id.place, Place::Spool);
-            self.backlog.offer(Candidate { id, stamp, hint: Hint::Closed });
+    pub(super) fn take_up(&mut self, leftovers: Vec<Candidate>) {
+        for leftover in leftovers {
+            debug_assert_ne!(leftover.id.place, Place::Spool);
+            self.backlog.offer(leftover);
         }
     }
 }

@@ -21,6 +21,13 @@ const PASS_SHARE: u32 = 20;
 /// …unless the window runs low and there is more to find; then only half of it, and a second.
 const SHORT_PASS_AFTER: Duration = Duration::from_secs(1);
 
+/// Whether the last pass left something to the next, and was itself such a next one.
+#[derive(Debug, Default)]
+pub(crate) struct Young {
+    pub(super) seen: bool,
+    repeated: bool,
+}
+
 impl Serving {
     /// Starts what is due: names from events, passes, a look at the directory itself.
     pub(super) fn look_around(&mut self, now: Instant) {
@@ -29,9 +36,8 @@ impl Serving {
             let names = std::mem::take(&mut self.names);
             let bench = Arc::clone(&self.bench);
             self.tasks.spawn("names", async move {
-                let directory = Arc::clone(&bench.directory);
-                let ignore = bench.settings.ignore.clone();
-                let looked = move || Batch::named(&directory, &ignore, names);
+                let own = Arc::clone(&bench);
+                let looked = move || Batch::named(&own.directory, &own.settings, names);
                 Report::Named(bench.means.blocking.run(looked).await)
             });
         }
@@ -54,6 +60,7 @@ impl Serving {
         let (send, receive) = mpsc::channel(2);
         self.pass = Some((now, receive));
         self.backlog.pass_begins();
+        self.young = Young { seen: false, repeated: self.young.seen };
         let bench = Arc::clone(&self.bench);
         self.tasks.spawn("pass", async move {
             read_all(&bench, send).await;
@@ -97,6 +104,10 @@ impl Serving {
     }
 
     pub(super) fn enter(&mut self, batch: Batch) {
+        self.young.seen |= batch.young;
+        for name in batch.put_away {
+            self.voice.put_away(&name);
+        }
         for candidate in batch.candidates {
             self.backlog.offer(candidate);
         }
@@ -114,6 +125,10 @@ impl Serving {
         let wait = interval.mul_f64(0.95 + 0.1 * fastrand::f64()).max(took * PASS_SHARE);
         self.next_pass = Instant::now() + wait;
         self.short_pass = Instant::now() + took.max(SHORT_PASS_AFTER);
+        // What was too young came by an event; where that was lost, one more pass finds it.
+        if self.young.seen && !self.young.repeated {
+            self.next_pass = self.short_pass;
+        }
         self.passes = self.passes.saturating_add(1);
         for (why, count) in self.ignored.end_of_pass() {
             metrics::ignored(&self.voice.spool, why.label(), count);
@@ -123,10 +138,11 @@ impl Serving {
 }
 
 /// Reads the directory to its end, a batch at a time, as fast as the batches are taken.
-async fn read_all(bench: &Bench, send: mpsc::Sender<Scanned>) {
+async fn read_all(bench: &Arc<Bench>, send: mpsc::Sender<Scanned>) {
     let failed = |error| Scanned::Failed(bench.directory.path.clone(), error);
-    let directory = Arc::clone(&bench.directory);
-    let mut pass = match flat(bench.means.blocking.run(move || Pass::begin(&directory)).await) {
+    let own = Arc::clone(bench);
+    let begin = move || Pass::begin(&own.directory, &own.settings);
+    let mut pass = match flat(bench.means.blocking.run(begin).await) {
         Ok(pass) => pass,
         Err(error) => {
             let _stopped = send.send(failed(error)).await;
@@ -134,10 +150,9 @@ async fn read_all(bench: &Bench, send: mpsc::Sender<Scanned>) {
         }
     };
     loop {
-        let directory = Arc::clone(&bench.directory);
-        let ignore = bench.settings.ignore.clone();
+        let own = Arc::clone(bench);
         let read = move || {
-            let batch = pass.next(&directory, &ignore)?;
+            let batch = pass.next(&own.directory, &own.settings)?;
             Ok((pass, batch))
         };
         let (scanned, more) = match flat(bench.means.blocking.run(read).await) {

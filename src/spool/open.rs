@@ -7,10 +7,12 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, SystemTime};
 
 use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
+use sha1::{Digest, Sha1};
 
 use super::directory::Directory;
 use super::rules::{self, Why};
@@ -85,12 +87,29 @@ impl Stamp {
         Ok(Self::of(&fs::fstat(file)?))
     }
 
+    /// The same for the same contents under the same name, here and after a restart.
+    pub(crate) fn token(&self, name: &OsStr) -> String {
+        let mut hash = Sha1::new();
+        hash.update(name.as_bytes());
+        hash.update([0]);
+        hash.update(self.inode.to_be_bytes());
+        hash.update(self.size.to_be_bytes());
+        hash.update(self.modified.to_be_bytes());
+        hash.finalize().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+    }
+
     /// How long ago it was modified; nothing where that is in the future.
     pub(crate) fn age(&self) -> Option<Duration> {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let now = i128::try_from(now.as_nanos()).unwrap_or(i128::MAX);
         u64::try_from(now - self.modified).ok().map(Duration::from_nanos)
     }
+}
+
+/// When a file was last renamed, written or linked: its change time.
+pub(crate) fn renamed(stat: &Stat) -> SystemTime {
+    let seconds = u64::try_from(stat.st_ctime).unwrap_or(0);
+    SystemTime::UNIX_EPOCH + Duration::from_secs(seconds) + Duration::from_nanos(stat.st_ctime_nsec)
 }
 
 impl Id {

@@ -4,6 +4,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
+use std::os::fd::AsFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
@@ -13,6 +14,7 @@ use serde::Serialize;
 
 use super::directory::Directory;
 use crate::drop::{self, Existing, rename_to_free};
+use crate::toolkit::outbox::sidecar::name_for;
 
 /// Longer names are cut, so that `.reason.json` and a number still fit behind them.
 const LONGEST_STEM: usize = 230;
@@ -25,7 +27,8 @@ pub(crate) struct Reason {
     pub(crate) spool: String,
     pub(crate) file: String,
     pub(crate) key: Option<String>,
-    pub(crate) bucket: String,
+    #[serde(flatten)]
+    pub(crate) bound_for: BoundFor,
     /// RFC 3339, UTC.
     pub(crate) when: String,
     #[serde(rename = "reason")]
@@ -35,6 +38,15 @@ pub(crate) struct Reason {
     pub(crate) size: u64,
     /// RFC 3339, UTC.
     pub(crate) modified: String,
+}
+
+/// Where the file was to go.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum BoundFor {
+    Bucket(String),
+    Queue(String),
+    Topic(String),
 }
 
 /// Where a file went.
@@ -72,6 +84,35 @@ pub(crate) fn keep(
             .err();
         let _synced = fs::fsync(&directory.quarantine);
         return Ok(Kept { path: directory.quarantine_path.join(target), unexplained });
+    }
+    Err(io::Error::other("too many files of this name are in quarantine"))
+}
+
+/// Moves a sidecar into quarantine, beside the file that is there as `target`. Blocks.
+pub(crate) fn keep_beside(
+    directory: &Directory,
+    place: &File,
+    sidecar: &OsStr,
+    target: &OsStr,
+) -> io::Result<()> {
+    let beside = name_for(target);
+    if !is_taken(directory, &beside) {
+        return rename_to_free((place, sidecar), (&directory.quarantine, &beside));
+    }
+    keep_alone(directory, place, sidecar)
+}
+
+/// Moves a sidecar without its file into quarantine, under a name that is free. Blocks.
+pub(crate) fn keep_alone(
+    directory: &Directory,
+    place: &impl AsFd,
+    sidecar: &OsStr,
+) -> io::Result<()> {
+    for number in 0..MOST_OF_A_NAME {
+        match rename_to_free((place, sidecar), (&directory.quarantine, &target(sidecar, number))) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            moved => return moved,
+        }
     }
     Err(io::Error::other("too many files of this name are in quarantine"))
 }

@@ -9,29 +9,50 @@ use std::time::Duration;
 
 use super::quarantine::Kept;
 use super::rules::Why;
-use crate::config::Texts;
+use crate::config::{self, Destination, Texts};
 use crate::error::Error;
 
 /// The voice of one spool.
 #[derive(Debug, Clone)]
 pub(crate) struct Voice {
     pub(crate) spool: String,
-    pub(crate) bucket: String,
-    pub(crate) texts: Texts,
+    bucket: Option<String>,
+    /// The queue or topic of an outbox.
+    outlet: Option<String>,
+    texts: Texts,
 }
 
 impl Voice {
+    pub(crate) fn of(spool: &str, settings: &config::Spool) -> Self {
+        let (bucket, outlet) = match &settings.destination {
+            Destination::Bucket(bucket) => (Some(bucket.clone()), None),
+            Destination::Messages(outbox) => (None, Some(outbox.outlet.to_string())),
+        };
+        Self { spool: spool.to_owned(), bucket, outlet, texts: settings.texts }
+    }
+
     /// The spool begins; zc.s3uploadqueue says nothing here.
     pub(crate) fn watching(&self, directory: &Path) {
         if self.texts == Texts::Longshore {
-            let (spool, bucket) = (&self.spool, &self.bucket);
-            tracing::info!(spool, directory = %directory.display(), bucket, "watching spool");
+            let (spool, bucket, outlet) = (&self.spool, &self.bucket, &self.outlet);
+            let directory = directory.display();
+            tracing::info!(spool, %directory, bucket, outlet, "watching spool");
         }
+    }
+
+    /// A sidecar waited a day for its file.
+    pub(crate) fn put_away(&self, file: &OsStr) {
+        let (spool, file) = (&self.spool, file.display());
+        tracing::warn!(spool, %file, "sidecar without its file moved to quarantine");
     }
 
     pub(crate) fn landed(&self, file: &OsStr, key: &str, (bytes, took): (u64, Duration)) {
         let (spool, ms) = (&self.spool, took.as_millis());
         match self.texts {
+            Texts::Longshore if self.outlet.is_some() => {
+                let (file, outlet) = (file.display(), &self.outlet);
+                tracing::info!(spool, %file, outlet, bytes, ms, "file sent");
+            }
             Texts::Longshore => {
                 tracing::info!(spool, file = %file.display(), key, bytes, ms, "file landed");
             }
@@ -74,8 +95,11 @@ impl Voice {
     }
 
     pub(crate) fn paused(&self, error: &Error) {
-        let (spool, bucket) = (&self.spool, &self.bucket);
+        let (spool, bucket, outlet) = (&self.spool, &self.bucket, &self.outlet);
         match self.texts {
+            Texts::Longshore if outlet.is_some() => {
+                tracing::error!(spool, outlet, %error, "spool paused, its outlet cannot be used");
+            }
             Texts::Longshore => {
                 tracing::error!(spool, bucket, %error, "spool paused, its bucket cannot be used");
             }
@@ -85,18 +109,21 @@ impl Voice {
 
     /// The pause lasts; `tell` when it is time to say so again.
     pub(crate) fn still_paused(&self, error: &Error, tell: bool) {
-        let (spool, bucket) = (&self.spool, &self.bucket);
+        let (spool, bucket, outlet) = (&self.spool, &self.bucket, &self.outlet);
         match self.texts {
             Texts::Longshore if tell => {
-                tracing::error!(spool, bucket, %error, "spool is still paused");
+                tracing::error!(spool, bucket, outlet, %error, "spool is still paused");
             }
-            Texts::Longshore => tracing::debug!(spool, bucket, %error, "probe refused"),
+            Texts::Longshore => {
+                tracing::debug!(spool, bucket, outlet, %error, "probe refused");
+            }
             Texts::Zc => self.probe_refused(error),
         }
     }
 
     pub(crate) fn resumed(&self) {
-        tracing::info!(spool = self.spool, bucket = self.bucket, "spool resumed");
+        let (spool, bucket, outlet) = (&self.spool, &self.bucket, &self.outlet);
+        tracing::info!(spool, bucket, outlet, "spool resumed");
     }
 
     pub(crate) fn quarantined(&self, file: &OsStr, kept: &Kept, error: &Error) {
@@ -120,7 +147,8 @@ impl Voice {
     }
 
     fn probe_refused(&self, error: &Error) {
-        let text = format!("Error accessing bucket: {}", python(OsStr::new(&self.bucket)));
+        let bucket = self.bucket.as_deref().unwrap_or_default();
+        let text = format!("Error accessing bucket: {}", python(OsStr::new(bucket)));
         tracing::error!(spool = self.spool, %error, "{text}");
     }
 }

@@ -5,22 +5,32 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
 
-use rustix::fs::{self, Dir, FileType, Mode, OFlags};
+use rustix::fs::{self, AtFlags, Dir, FileType, Mode, OFlags};
 
 use super::candidate::{Candidate, Hint};
 use super::directory::Directory;
 use super::open::{self, Id};
 use super::rules::{self, Why};
-use crate::config::Ignore;
+use super::{lane, sidecar};
+use crate::config::{Destination, Spool};
 
 /// So many entries are read at a time, before a thread is given back.
 pub(crate) const BATCH: usize = 2_000;
+
+/// A clock may run so far behind the one that stamps files.
+const CLOCKS: Duration = Duration::from_millis(50);
+/// So long a sidecar waits for its file before it is moved out of the way.
+const LONE_SIDECAR: Duration = Duration::from_hours(24);
 
 /// A pass under way. All of it blocks.
 #[derive(Debug)]
 pub(crate) struct Pass {
     entries: Dir,
+    /// Where names give the order: what was renamed in later than this is left to events and to
+    /// the next pass. Of two such files, this one might see the second alone.
+    before: Option<SystemTime>,
 }
 
 /// What one batch brought.
@@ -28,21 +38,27 @@ pub(crate) struct Pass {
 pub(crate) struct Batch {
     pub(crate) candidates: Vec<Candidate>,
     pub(crate) ignored: Vec<(OsString, Why)>,
+    /// Sidecars whose files never came, moved to quarantine.
+    pub(crate) put_away: Vec<OsString>,
+    /// Something was too young for this pass.
+    pub(crate) young: bool,
     /// The pass has reached the end of the directory.
     pub(crate) last: bool,
 }
 
 impl Pass {
     /// Begins a pass.
-    pub(crate) fn begin(directory: &Directory) -> io::Result<Self> {
+    pub(crate) fn begin(directory: &Directory, settings: &Spool) -> io::Result<Self> {
+        let is_ordered = matches!(settings.destination, Destination::Messages(_));
+        let before = is_ordered.then(|| SystemTime::now().checked_sub(CLOCKS)).flatten();
         // A descriptor of its own: reading a directory has a position.
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let handle = fs::openat(&directory.spool, ".", flags, Mode::empty())?;
-        Ok(Self { entries: Dir::new(handle)? })
+        Ok(Self { entries: Dir::new(handle)?, before })
     }
 
     /// The next entries.
-    pub(crate) fn next(&mut self, directory: &Directory, ignore: &Ignore) -> io::Result<Batch> {
+    pub(crate) fn next(&mut self, directory: &Directory, settings: &Spool) -> io::Result<Batch> {
         let mut batch = Batch::default();
         for _ in 0..BATCH {
             let Some(entry) = self.entries.next() else {
@@ -57,12 +73,24 @@ impl Pass {
             // Some file systems do not say what it is; then it has to be looked at.
             let told = Some(entry.file_type()).filter(|told| *told != FileType::Unknown);
             let known = told.and_then(rules::by_type);
-            match rules::by_name(name, ignore).or(known) {
+            match rules::by_name(name, &settings.ignore).or(known) {
                 Some(why) => batch.leave(name, why),
-                None => batch.look(directory, name, Hint::Found),
+                None if self.is_young(directory, name) => batch.young = true,
+                None => batch.look(directory, settings, (name, Hint::Found)),
+            }
+            let may_be_lone = self.before.is_some() && sidecar::is_sidecar(name);
+            if may_be_lone && sidecar::is_put_away(directory, name, LONE_SIDECAR)? {
+                batch.put_away.push(name.to_owned());
             }
         }
         Ok(batch)
+    }
+
+    fn is_young(&self, directory: &Directory, name: &OsStr) -> bool {
+        self.before.is_some_and(|before| {
+            let stat = fs::statat(&directory.spool, name, AtFlags::SYMLINK_NOFOLLOW);
+            stat.is_ok_and(|stat| open::renamed(&stat) > before)
+        })
     }
 }
 
@@ -70,23 +98,25 @@ impl Batch {
     /// The named entries alone, as events told of them.
     pub(crate) fn named(
         directory: &Directory,
-        ignore: &Ignore,
+        settings: &Spool,
         names: Vec<(OsString, Hint)>,
     ) -> Self {
         let mut batch = Self::default();
         for (name, hint) in names {
-            match rules::by_name(&name, ignore) {
+            match rules::by_name(&name, &settings.ignore) {
                 Some(why) => batch.leave(&name, why),
-                None => batch.look(directory, &name, hint),
+                None => batch.look(directory, settings, (&name, hint)),
             }
         }
         batch
     }
 
-    fn look(&mut self, directory: &Directory, name: &OsStr, hint: Hint) {
+    fn look(&mut self, directory: &Directory, settings: &Spool, (name, hint): (&OsStr, Hint)) {
         match open::look(directory, name) {
             Ok(Some(Ok(stamp))) => {
-                self.candidates.push(Candidate { id: Id::in_spool(name), stamp, hint });
+                let id = Id::in_spool(name);
+                let lane = lane::of(settings, directory, &id);
+                self.candidates.push(Candidate { id, stamp, hint, lane });
             }
             Ok(Some(Err(why))) => self.leave(name, why),
             Ok(None) => {}

@@ -12,11 +12,12 @@ use tokio_util::sync::CancellationToken;
 use super::attempt::{Attempt, Bench};
 use super::backlog::Backlog;
 use super::candidate::{Hint, Job};
-use super::look::next_batch;
+use super::look::{Young, next_batch};
 use super::pause::{Admission, Gate};
 use super::say::Voice;
 use super::scan::{Batch, Ignored, Scanned};
 use super::watch::Watch;
+use crate::config::Destination;
 use crate::error::{Error, Kind, Result};
 use crate::shutdown::Shutdown;
 use crate::supervisor::{End as TaskEnd, Ended, Tasks};
@@ -69,6 +70,7 @@ pub(crate) struct Serving {
     pub(super) ignored: Ignored,
     pub(super) pass: Option<(Instant, mpsc::Receiver<Scanned>)>,
     pub(super) passes: u32,
+    pub(super) young: Young,
     pub(super) naming: bool,
     pub(super) checking: bool,
     pub(super) alive_at: Instant,
@@ -82,15 +84,15 @@ impl Serving {
     pub(crate) fn begin(bench: Arc<Bench>, watch: Watch, ready: Option<Latch>) -> Self {
         let now = Instant::now();
         metrics::paused(&bench.name, false);
-        let voice = Voice {
-            spool: bench.name.clone(),
-            bucket: bench.settings.bucket.clone(),
-            texts: bench.settings.texts,
+        let voice = Voice::of(&bench.name, &bench.settings);
+        let backlog = match bench.settings.destination {
+            Destination::Bucket(_) => Backlog::default(),
+            Destination::Messages(_) => Backlog::by_name(),
         };
         Self {
             bench,
             voice,
-            backlog: Backlog::default(),
+            backlog,
             gate: Gate::default(),
             ready,
             sync_at: None,
@@ -104,6 +106,7 @@ impl Serving {
             ignored: Ignored::default(),
             pass: None,
             passes: 0,
+            young: Young::default(),
             naming: false,
             checking: false,
             alive_at: now + ALIVE_EVERY,
@@ -145,7 +148,7 @@ impl Serving {
 
     /// Fills the free slots, as far as the gate lets it.
     fn send(&mut self, now: Instant) {
-        let early = self.pass.as_ref().is_some_and(|(began, _)| now < *began + PASS_HEAD_START);
+        let early = self.is_early(now);
         while !early && self.attempts < self.bench.settings.threads.max(1) {
             let (job, probe) = match self.gate.admits(now) {
                 Admission::Nothing(_) => return,
@@ -168,12 +171,19 @@ impl Serving {
         }
     }
 
+    /// While a pass runs: it may find a file that has to go before those that are known.
+    fn is_early(&self, now: Instant) -> bool {
+        let ordered = matches!(self.bench.settings.destination, Destination::Messages(_));
+        self.pass.as_ref().is_some_and(|(began, _)| ordered || now < *began + PASS_HEAD_START)
+    }
+
     fn attempt(&mut self, job: Job, probe: bool) {
         let bench = Arc::clone(&self.bench);
         self.attempts += 1;
         let name = format!("spool/{}/{}", bench.name, job.candidate.id.name.display());
-        self.tasks
-            .spawn(name, async move { Report::Attempt(Box::new(bench.attempt(job, probe).await)) });
+        self.tasks.spawn(name, async move {
+            Report::Attempt(Box::new(Box::pin(bench.attempt(job, probe)).await))
+        });
     }
 
     /// Where there is no file to show it by, the bucket itself is asked; nothing is written.
@@ -182,7 +192,7 @@ impl Serving {
         let stopped = self.looking.clone();
         self.tasks.spawn("bucket", async move {
             let asked = tokio::select! {
-                asked = super::check::ask_bucket(&bench.aws, &bench.settings) => asked,
+                asked = super::check::ask(&bench.aws, &bench.settings) => asked,
                 () = stopped.cancelled() => return Report::Stopped,
             };
             Report::Bucket(asked)
@@ -228,6 +238,7 @@ impl Serving {
     fn is_exhausted(&self) -> bool {
         self.passes > 0
             && self.pass.is_none()
+            && !self.young.seen
             && self.attempts == 0
             && self.names.is_empty()
             && !self.naming

@@ -46,7 +46,7 @@ impl Yard {
         let settings = config::Spool {
             quarantine_directory: config::own_directory(&directory).join("quarantine"),
             directory,
-            bucket: "testbucket".to_owned(),
+            destination: Destination::Bucket("testbucket".to_owned()),
             aws: config::Aws {
                 endpoint_url: Some("http://127.0.0.1:9".to_owned()),
                 sealed: true,

@@ -77,6 +77,12 @@ const LEASE_LOST: Metric = Metric::new(
     &["queue"],
     "messages whose lease ended while they were being handled",
 );
+const BODY_DAMAGED: Metric = Metric::new(
+    "longshore_bodies_damaged_total",
+    Shape::Counter,
+    &["queue"],
+    "messages whose body came with another MD5 than SQS told; they are retried",
+);
 const HANDLER_DOWN: Metric = Metric::new(
     "longshore_handler_unavailable",
     Shape::Gauge,
@@ -171,6 +177,7 @@ pub const METRICS: &[Metric] = &[
     RECEIVE_FAILED,
     DELETE_FAILED,
     LEASE_LOST,
+    BODY_DAMAGED,
     HANDLER_DOWN,
     LOCK_CONTENDED,
     LOCK_LOST,
@@ -244,6 +251,11 @@ pub fn delete_failed(queue: &str, kind: Kind) {
 /// A lease ended under a running handler.
 pub fn lease_lost(queue: &str) {
     counter!(LEASE_LOST.name, "queue" => queue.to_owned()).increment(1);
+}
+
+/// The body of a message is not the one that SQS has.
+pub fn body_damaged(queue: &str) {
+    counter!(BODY_DAMAGED.name, "queue" => queue.to_owned()).increment(1);
 }
 
 /// A handler of the queue can, or cannot, be started.

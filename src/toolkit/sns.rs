@@ -2,5 +2,7 @@
 
 mod publish;
 mod rules;
+mod topic;
 
-pub use publish::{MOST_BYTES, Published, Publisher};
+pub use publish::{MOST_BYTES, Publisher};
+pub use topic::Topic;

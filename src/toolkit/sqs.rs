@@ -1,7 +1,11 @@
 //! Queues by name, URL or ARN; what a queue says of itself; sending, one or many.
 
 pub mod redrive;
+mod decode;
+mod queue;
 mod send;
+mod settle;
+mod single;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -11,7 +15,9 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use crate::aws::fault::fault;
 use crate::error::{Error, Kind, Result};
 
-pub use send::{MOST_BYTES, SendReport, Sender};
+pub use queue::{Held, Queue, Reading};
+pub use send::{MOST_BYTES, Sender};
+pub(crate) use send::{send_batch, unfit};
 
 /// The largest lease that SQS grants, counted from the receive.
 pub const LONGEST_LEASE: Duration = Duration::from_hours(12);
@@ -80,6 +86,28 @@ pub async fn resolve(client: &aws_sdk_sqs::Client, queue: &str) -> Result<QueueU
         Error::new(Kind::Transient, format!("looking up queue {queue}"))
             .because("the answer holds no URL")
     })
+}
+
+/// The region that a queue's ARN or URL names; nothing for a plain name, and for a URL that is not
+/// AWS's.
+pub fn region_of(queue: &str) -> Option<&str> {
+    if let Some(arn) = queue.strip_prefix("arn:") {
+        // arn:PARTITION:sqs:REGION:ACCOUNT:NAME
+        return arn.split(':').nth(2).filter(|region| !region.is_empty());
+    }
+    let host = queue.strip_prefix("https://")?.split('/').next()?;
+    let is_aws = ["amazonaws.com", "amazonaws.com.cn", "api.aws"]
+        .iter()
+        .any(|domain| host.strip_suffix(domain).is_some_and(|before| before.ends_with('.')));
+    let labels: Vec<&str> = host.split('.').filter(|_| is_aws).collect();
+    let at = labels.iter().position(|label| ["sqs", "sqs-fips", "queue"].contains(label))?;
+    match labels.get(at) {
+        // The older form: REGION.queue.amazonaws.com.
+        Some(&"queue") => Some(
+            at.checked_sub(1).and_then(|at| labels.get(at)).map_or("us-east-1", |region| *region),
+        ),
+        _ => labels.get(at + 1).copied(),
+    }
 }
 
 /// What a queue says of itself.
@@ -158,6 +186,24 @@ mod tests {
                 QueueFacts::read(&HashMap::from([(QueueAttributeName::RedrivePolicy, policy)]));
             assert_eq!(facts.max_receive_count, Some(5));
             assert_eq!(facts.dead_letter_arn.as_deref(), Some("arn:aws:sqs:us-east-1:1:dead"));
+        }
+    }
+
+    #[test]
+    fn an_address_names_its_region() {
+        for (queue, region) in [
+            ("orders", None),
+            ("arn:aws:sqs:eu-west-1:123456789012:orders", Some("eu-west-1")),
+            ("https://sqs.eu-west-1.amazonaws.com/123456789012/orders", Some("eu-west-1")),
+            ("https://sqs-fips.us-gov-west-1.amazonaws.com/1/orders", Some("us-gov-west-1")),
+            ("https://sqs.cn-north-1.amazonaws.com.cn/1/orders", Some("cn-north-1")),
+            ("https://vpce-0-a.sqs.eu-west-1.vpce.amazonaws.com/1/orders", Some("eu-west-1")),
+            ("https://eu-west-1.queue.amazonaws.com/1/orders", Some("eu-west-1")),
+            ("https://queue.amazonaws.com/1/orders", Some("us-east-1")),
+            ("http://127.0.0.1:4566/000000000000/orders", None),
+            ("https://sqs.example.org/1/orders", None),
+        ] {
+            assert_eq!(region_of(queue), region, "{queue}");
         }
     }
 

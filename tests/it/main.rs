@@ -23,6 +23,7 @@ mod outside;
 mod queue_time;
 mod queues;
 mod redrive_time;
+mod redriving;
 mod run_local;
 mod sending;
 mod spool;

@@ -96,6 +96,7 @@ impl Bench {
     {
         let config = Config {
             spools: BTreeMap::new(),
+            outboxes: BTreeMap::new(),
             queues: BTreeMap::from([("q".to_owned(), self.settings.clone())]),
             idempotency: self.locks.as_ref().map(|(_, settings)| settings.clone()),
             ..Config::trial()

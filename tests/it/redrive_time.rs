@@ -11,15 +11,15 @@ use longshore::aws::Aws;
 use longshore::config;
 use longshore::error::Kind;
 use longshore::local::{Local, Options as LocalOptions};
+use longshore::shutdown::Shutdown;
 use longshore::toolkit::sqs::redrive::{End, Ending, Filter, Options, Rate, Summary, redrive};
 use longshore::toolkit::sqs::resolve;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 struct Bench {
     local: Local,
     sqs: aws_sdk_sqs::Client,
-    stop: CancellationToken,
+    stop: Shutdown,
     _directory: tempfile::TempDir,
 }
 
@@ -37,7 +37,7 @@ impl Bench {
             }
             create.send().await.unwrap();
         }
-        Self { local, sqs, stop: CancellationToken::new(), _directory: directory }
+        Self { local, sqs, stop: Shutdown::new(), _directory: directory }
     }
 
     async fn end(&self, queue: &str) -> End {
@@ -271,7 +271,7 @@ async fn asked_to_stop_it_gives_back_what_it_holds_and_a_second_run_goes_on() {
     let stop = bench.stop.clone();
     let see = |progress: &longshore::toolkit::sqs::redrive::Progress| {
         if progress.moved >= 50 {
-            stop.cancel();
+            stop.drain();
         }
     };
     let summary = redrive(from, to, options.clone(), bench.stop.clone(), see).await.unwrap();
@@ -280,7 +280,7 @@ async fn asked_to_stop_it_gives_back_what_it_holds_and_a_second_run_goes_on() {
     let (visible, hidden) = bench.counts("dead").await;
     assert_eq!((u64::from(visible) + summary.moved, hidden), (400, 0));
 
-    let stop = CancellationToken::new();
+    let stop = Shutdown::new();
     let (from, to) = (bench.end("dead").await, bench.end("orders").await);
     let again = redrive(from, to, options, stop, |_| ()).await.unwrap();
     let wanted = numbered(400).filter(|body| body.contains('1')).count();

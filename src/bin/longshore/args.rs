@@ -44,6 +44,8 @@ pub(crate) enum Command {
     Put(Put),
     /// Send messages to a queue
     Send(Send),
+    /// Move messages from one queue to another
+    Redrive(crate::redrive::Args),
 }
 
 /// Where the settings are looked for, the same for every subcommand.

@@ -26,9 +26,10 @@ pub(crate) fn run(args: &Check) -> Result<u8> {
     let file = env::settings_file(args.config.as_deref());
     let config = Config::load(&file)?;
     findings.tell(&Finding::good(format!(
-        "{} is valid: {}, {}",
+        "{} is valid: {}, {}{}",
         file.display(),
         count(config.spools.len(), "spool"),
+        outboxes(&config),
         count(config.queues.len(), "queue"),
     )));
     for note in &config.notes {
@@ -45,6 +46,15 @@ pub(crate) fn run(args: &Check) -> Result<u8> {
     Ok(findings.exit_code)
 }
 
+/// Said only where there are any.
+fn outboxes(config: &Config) -> String {
+    match config.outboxes.len() {
+        0 => String::new(),
+        1 => "1 outbox, ".to_owned(),
+        number => format!("{number} outboxes, "),
+    }
+}
+
 fn count(number: usize, thing: &str) -> String {
     units::count(u64::try_from(number).unwrap_or(u64::MAX), thing)
 }
@@ -52,7 +62,12 @@ fn count(number: usize, thing: &str) -> String {
 async fn online(args: &Check, config: &Config, findings: &mut Findings) {
     let connections = Aws::new();
     let mut identities: BTreeMap<String, &config::Aws> = BTreeMap::new();
-    for aws in config.spools.values().map(|s| &s.aws).chain(config.queues.values().map(|q| &q.aws))
+    for aws in config
+        .spools
+        .values()
+        .chain(config.outboxes.values())
+        .map(|s| &s.aws)
+        .chain(config.queues.values().map(|q| &q.aws))
     {
         identities.insert(format!("{aws:?}"), aws);
     }
@@ -62,7 +77,7 @@ async fn online(args: &Check, config: &Config, findings: &mut Findings) {
     if args.aws {
         return;
     }
-    for (name, settings) in &config.spools {
+    for (name, settings) in config.spools.iter().chain(&config.outboxes) {
         findings.tell_all(spool::check(name, settings, &connections, args.probe).await);
     }
     if let Some(settings) = &config.idempotency {

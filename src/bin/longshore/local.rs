@@ -65,8 +65,9 @@ pub(crate) fn banner(aws: &Local, directory: &Path, config: &Config) {
     let endpoint = aws.endpoint();
     say::line(format_args!("Longshore on the embedded AWS at {endpoint}; Ctrl-C stops it."));
     where_things_are(directory);
-    if let Some(spool) = config.spools.values().next() {
-        let landed = directory.join("s3").join(&spool.bucket).join("hello.txt");
+    let spool = config.spools.values().next();
+    if let Some((spool, bucket)) = spool.and_then(|spool| Some((spool, spool.bucket()?))) {
+        let landed = directory.join("s3").join(bucket).join("hello.txt");
         say::line("\nDrop a file and look at the object:");
         say::line(format_args!("  echo hello > {}", in_shell(spool.directory.join("hello.txt"))));
         say::line(format_args!("  cat {}", in_shell(landed)));

@@ -4,7 +4,10 @@ mod args;
 mod check;
 mod lines;
 mod local;
+mod progress;
 mod put;
+mod reach;
+mod redrive;
 mod run;
 mod say;
 mod send;
@@ -51,6 +54,7 @@ fn execute(args: Args) -> Result<u8> {
         Command::Check(check) => check::run(&check),
         Command::Put(put) => put::run(&put),
         Command::Send(send) => send::run(send),
+        Command::Redrive(redrive) => redrive::run(redrive),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use longshore::config::{Config, Local as Sealed, LogTarget};
+use longshore::config::{Config, Destination, Local as Sealed, LogTarget, Outlet};
 use longshore::error::Result;
 use longshore::local::Local;
 use longshore::shutdown::Shutdown;
@@ -76,8 +76,8 @@ async fn run_locally(
     shutdown: Shutdown,
 ) -> Result<u8> {
     let aws = local::start(directory).await?;
-    let config = seal(config, directory, aws.endpoint(), args.yes)?;
-    make_what_is_named(&aws, &config).await?;
+    let mut config = seal(config, directory, aws.endpoint(), args.yes)?;
+    make_what_is_named(&aws, &mut config).await?;
     local::banner(&aws, directory, &config);
     let code = {
         let worker = run_worker(Worker::new(config)?, args.once, shutdown.clone());
@@ -95,10 +95,23 @@ async fn run_locally(
     code
 }
 
-async fn make_what_is_named(aws: &Local, config: &Config) -> Result<()> {
+async fn make_what_is_named(aws: &Local, config: &mut Config) -> Result<()> {
     for spool in config.spools.values() {
         std::fs::create_dir_all(&spool.directory).ok();
-        aws.ensure_bucket(&spool.bucket).await?;
+        if let Some(bucket) = spool.bucket() {
+            aws.ensure_bucket(bucket).await?;
+        }
+    }
+    for outbox in config.outboxes.values_mut() {
+        std::fs::create_dir_all(&outbox.directory).ok();
+        if let Destination::Messages(outbox) = &mut outbox.destination {
+            match &mut outbox.outlet {
+                Outlet::Queue(queue) => {
+                    aws.ensure_queue(queue)?;
+                }
+                Outlet::Topic(topic) => *topic = aws.ensure_topic(topic)?,
+            }
+        }
     }
     for queue in config.queues.values() {
         aws.ensure_queue(&queue.queue)?;

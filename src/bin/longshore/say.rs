@@ -10,6 +10,11 @@ pub(crate) fn line(text: impl fmt::Display) {
     writeln!(io::stdout().lock(), "{text}").ok();
 }
 
+/// What a person should know besides, on standard error.
+pub(crate) fn note(text: impl fmt::Display) {
+    writeln!(io::stderr().lock(), "longshore: {text}").ok();
+}
+
 /// What went wrong, on standard error.
 pub(crate) fn error(error: &Error) {
     let text = error.to_string();

@@ -45,6 +45,7 @@ fn every_key_that_is_read_stands_in_the_reference() {
         "status",
         "idempotency",
         "spool",
+        "outbox",
         "queue",
         "handler",
         "route",
@@ -54,7 +55,7 @@ fn every_key_that_is_read_stands_in_the_reference() {
     ];
     for key in document.known() {
         let last = key.rsplit('.').next().unwrap();
-        let of_aws = (key.starts_with("spool.") || key.starts_with("queue."))
+        let of_aws = ["spool.", "outbox.", "queue."].iter().any(|table| key.starts_with(table))
             && written.contains(&format!("aws.{last}"));
         let is_table = tables.contains(&last);
         // The kinds of handler are shown once each, not once for every place of a handler.
@@ -62,6 +63,15 @@ fn every_key_that_is_read_stands_in_the_reference() {
     }
     for (key, _) in keys(&text) {
         assert!(document.known().contains(&key), "{key} is read by nobody");
+    }
+}
+
+fn outbox() -> Spool {
+    let outbox = Outbox::new(Outlet::Queue("notices".to_owned()));
+    Spool {
+        destination: Destination::Messages(outbox),
+        ignore: Ignore::Temporary(vec![".*".to_owned()]),
+        ..Spool::new("/var/spool/longshore/notices", "")
     }
 }
 
@@ -79,6 +89,7 @@ fn the_defaults_of_the_reference_are_those_of_the_code() {
             "reports".to_owned(),
             Spool::new("/var/spool/longshore/reports", "my-bucket"),
         )]),
+        outboxes: BTreeMap::from([("notices".to_owned(), outbox())]),
         queues: BTreeMap::from([(
             "orders".to_owned(),
             Queue { handler: handler.clone(), routes: routes.clone(), ..Queue::new("orders") },
@@ -123,6 +134,9 @@ fn the_examples_of_keys_without_default_are_sound() {
         }
         if key == "servers_file" {
             changed.retain(|line| !line.starts_with("servers = "));
+        }
+        if key == "topic" {
+            changed.retain(|line| line != "queue = \"notices\"");
         }
         match key {
             "access_key_id" => changed[index] += "\nsecret_access_key = \"s\"",

@@ -14,7 +14,7 @@ fn without_settings_there_are_a_spool_and_a_queue() {
     let config = Config::trial().local(here()).unwrap();
     let spool = &config.spools["local"];
     assert_eq!(
-        (spool.directory.as_path(), spool.bucket.as_str()),
+        (spool.directory.as_path(), spool.bucket().unwrap()),
         (Path::new("/tmp/try/spool"), "local")
     );
     assert_eq!(spool.quarantine_directory, Path::new("/tmp/try/spool/.longshore/quarantine"));

@@ -51,7 +51,7 @@ url = \"ftp://x/\"
     assert!(
         shown.starts_with(
             "longshore.toml:1:1: unknown key \"drian_timeout\" at the top level; did you mean \
-             \"drain_timeout\"? allowed: aws, drain_timeout, idempotency, log, queue, spool, status\n\
+             \"drain_timeout\"? allowed: aws, drain_timeout, idempotency, log, outbox, queue, spool, status\n\
              longshore.toml:4:13: directory: a text in quotes is wanted, not a number\n"
         ),
         "{shown}"
@@ -89,7 +89,7 @@ fn each_mistake_has_its_words() {
     let queue = |lines: &str| queue_with(lines);
     let secret = "access_key_id = \"i\"\nsecret_access_key = \"s\"\n";
     let cases: Vec<(String, &str)> = vec![
-        (String::new(), "nothing to do: there is neither a spool nor a queue"),
+        (String::new(), "nothing to do: there is neither a spool nor an outbox nor a queue"),
         ("drain_timeout = \"soon\"".into(), "unknown unit \"soon\""),
         ("drain_timeout = -1".into(), "drain_timeout: -1 seconds is not a duration"),
         ("[log]\nlevel = \"loud\"".into(), "\"loud\" is no level; allowed: off, error, warn"),
@@ -146,6 +146,18 @@ fn each_mistake_has_its_words() {
             queue("attributes = []\nmessage_attributes = []"),
             "message_attributes is another name of attributes",
         ),
+        (
+            queue("payload = [\"sns\", \"zip\"]"),
+            "payload: \"zip\" is no step; steps are sns, s3-event",
+        ),
+        (queue("payload = \"sns\""), "a list of texts"),
+        (
+            queue(&format!("payload = [{}]", "\"gzip\",".repeat(9))),
+            "payload: 9 steps; there may be 8",
+        ),
+        (queue("payload_limit = \"3GiB\""), "payload_limit: from 1 to 2147483648 bytes"),
+        (queue("delete_payload = true"), "write payload = [\"pointer?\"]"),
+        (queue("payload = [\"sns?\"]\ndelete_payload = true"), "nothing names an object"),
         (queue("system_attributes = [\"Age\"]"), "\"Age\" is no system attribute; allowed: All"),
         (queue("dead_letter_queue = \"orders\""), "is its own dead_letter_queue"),
         (queue("dead_letter_queue = \"dead.fifo\""), "are both FIFO"),

@@ -13,6 +13,7 @@ fn a_minimal_file_gets_every_default() {
         drain_timeout: Duration::from_secs(25),
         aws: Aws::default(),
         spools: BTreeMap::from([("a".to_owned(), Spool::new("a", "bucket"))]),
+        outboxes: BTreeMap::new(),
         queues: BTreeMap::from([("q".to_owned(), queue)]),
         idempotency: None,
         notes: vec![],
@@ -70,6 +71,21 @@ fn the_address_of_a_queue_tells_its_region() {
         let config = toml_text(&text).unwrap();
         assert_eq!(config.queues["q"].aws.region.as_deref(), Some(region), "{queue}");
     }
+}
+
+#[test]
+fn the_steps_of_a_payload_are_read_in_order_and_their_attributes_asked_for() {
+    let read = |lines: &str| toml_text(&queue_with(lines)).unwrap().queues["q"].clone();
+    assert_eq!(read("").payload, Payload::default());
+    let queue = read("payload = [\"sns?\", \"pointer\"]\npayload_limit = 9\ndelete_payload = true");
+    let names: Vec<_> = queue.payload.steps.iter().map(|step| step.wrapper.name()).collect();
+    assert_eq!(names, ["sns", "pointer"]);
+    assert!(queue.payload.steps[0].lets_others_pass && !queue.payload.steps[1].lets_others_pass);
+    assert_eq!((queue.payload.limit, queue.payload.deletes_objects), (9, true));
+    assert_eq!(queue.attributes, ["All"]);
+    let limited = read("attributes = [\"x\"]\npayload = [\"pointer?\"]").attributes;
+    assert_eq!(limited, ["x", "ExtendedPayloadSize", "SQSLargePayloadSize"]);
+    assert_eq!(read("payload = [\"gzip\", \"gzip\", \"gzip\", \"gzip\", \"gzip\", \"gzip\", \"gzip\", \"gzip\"]").payload.steps.len(), 8);
 }
 
 #[test]

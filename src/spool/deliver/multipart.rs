@@ -8,7 +8,7 @@ use crc_fast::CrcAlgorithm;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use tokio_util::sync::CancellationToken;
 
-use super::{Destination, Load, Means, Refusal, confirmed, content_type, cut_off, header, read};
+use super::{Load, Means, Refusal, Target, confirmed, content_type, cut_off, header, read};
 use crate::backoff::Backoff;
 use crate::error::{Error, Kind};
 
@@ -37,7 +37,7 @@ struct Part {
 }
 
 pub(super) async fn deliver(
-    destination: &Destination,
+    destination: &Target,
     load: &Load,
     means: &Means,
     cut: &CancellationToken,
@@ -58,7 +58,7 @@ pub(super) async fn deliver(
     ended
 }
 
-async fn begin(destination: &Destination, load: &Load) -> Result<String, Refusal> {
+async fn begin(destination: &Target, load: &Load) -> Result<String, Refusal> {
     let answer = destination
         .s3
         .create_multipart_upload()
@@ -79,7 +79,7 @@ async fn begin(destination: &Destination, load: &Load) -> Result<String, Refusal
 }
 
 async fn send_all(
-    destination: &Destination,
+    destination: &Target,
     load: &Load,
     means: &Means,
     upload: &str,
@@ -96,7 +96,7 @@ async fn send_all(
 }
 
 async fn send_patiently(
-    destination: &Destination,
+    destination: &Target,
     load: &Load,
     means: &Means,
     upload: &str,
@@ -119,7 +119,7 @@ async fn send_patiently(
 }
 
 async fn send(
-    destination: &Destination,
+    destination: &Target,
     load: &Load,
     means: &Means,
     upload: &str,
@@ -137,7 +137,7 @@ async fn send(
         .checksum_crc64_nvme(header(stretch.checksum))
         .body(stretch.body)
         .customize()
-        .config_override(Destination::call(length))
+        .config_override(Target::call(length))
         .mutate_request(destination.notice());
     let call = if destination.is_over_tls() { call.disable_payload_signing() } else { call };
     let answer = call.send().await.map_err(|error| {
@@ -149,7 +149,7 @@ async fn send(
 }
 
 async fn complete(
-    destination: &Destination,
+    destination: &Target,
     load: &Load,
     upload: &str,
     parts: &[Part],
@@ -174,7 +174,7 @@ async fn complete(
         .checksum_type(ChecksumType::FullObject)
         .mpu_object_size(i64::try_from(load.stamp.size).unwrap_or(i64::MAX))
         .customize()
-        .config_override(Destination::call(COMPLETING))
+        .config_override(Target::call(COMPLETING))
         .send()
         .await
         .map_err(|error| destination.refused("completing", &load.key, error))?;
@@ -189,7 +189,7 @@ async fn complete(
     confirmed(&load.key, whole, answered)
 }
 
-async fn abort(destination: &Destination, load: &Load, upload: &str) {
+async fn abort(destination: &Target, load: &Load, upload: &str) {
     let call = destination
         .s3
         .abort_multipart_upload()

@@ -1,9 +1,9 @@
 //! A file in one request.
 
-use super::{Destination, Load, Means, Refusal, confirmed, content_type, header, read};
+use super::{Load, Means, Refusal, Target, confirmed, content_type, header, read};
 
 pub(super) async fn deliver(
-    destination: &Destination,
+    destination: &Target,
     load: &Load,
     means: &Means,
 ) -> Result<(), Refusal> {
@@ -19,7 +19,7 @@ pub(super) async fn deliver(
         .checksum_crc64_nvme(header(stretch.checksum))
         .body(stretch.body)
         .customize()
-        .config_override(Destination::call(size))
+        .config_override(Target::call(size))
         .mutate_request(destination.notice());
     let call = if destination.is_over_tls() { call.disable_payload_signing() } else { call };
     let answer = call.send().await.map_err(|error| {

@@ -135,7 +135,11 @@ impl Body for Blocks {
 ///
 /// # Errors
 /// `Changed` where the file is shorter by now or was written to; `Unreadable` where the disk fails.
-async fn block(load: &Load, means: &Means, (offset, length): (u64, u64)) -> Result<Bytes, Refusal> {
+pub(super) async fn block(
+    load: &Load,
+    means: &Means,
+    (offset, length): (u64, u64),
+) -> Result<Bytes, Refusal> {
     let file = Arc::clone(&load.file);
     let stamp = load.stamp;
     let read = move || -> io::Result<Option<Bytes>> {

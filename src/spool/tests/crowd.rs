@@ -36,7 +36,7 @@ async fn the_oldest_files_are_kept_in_the_window() {
         let id = Id::in_spool(format!("f{n}"));
         let mut stamp = stamp;
         stamp.modified = modified;
-        backlog.offer(Candidate { id, stamp, hint: Hint::Found });
+        backlog.offer(Candidate { id, stamp, hint: Hint::Found, lane: None });
     }
     assert_eq!(backlog.len(), WINDOW);
     for n in 0..WINDOW {

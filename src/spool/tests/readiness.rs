@@ -13,6 +13,7 @@ fn bench(yard: &Yard) -> Bench {
         aside: Arc::default(),
         means: Means { bytes: Bytes::new(1), blocking: Blocking::new(1) },
         aws: Aws::new(),
+        queue: std::sync::Mutex::default(),
         over_tls: Arc::default(),
         cut: CancellationToken::new(),
     }
@@ -21,7 +22,7 @@ fn bench(yard: &Yard) -> Bench {
 fn candidate(yard: &Yard, contents: &str, hint: Hint) -> Candidate {
     fs::write(yard.path("a"), contents).unwrap();
     let stamp = Stamp::now(&fs::File::open(yard.path("a")).unwrap()).unwrap();
-    Candidate { id: Id::in_spool("a"), stamp, hint }
+    Candidate { id: Id::in_spool("a"), stamp, hint, lane: None }
 }
 
 #[tokio::test(start_paused = true)]

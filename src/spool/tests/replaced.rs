@@ -271,8 +271,12 @@ async fn only_another_file_ends_the_backoff_of_one_that_changed() {
     let directory = Directory::establish(&yard.settings).unwrap();
     let id = open::Id::in_spool("a");
     let mut backlog = Backlog::default();
-    let seen =
-        || Candidate { id: id.clone(), stamp: opened(&directory, &id).1, hint: Hint::Closed };
+    let seen = || Candidate {
+        id: id.clone(),
+        stamp: opened(&directory, &id).1,
+        hint: Hint::Closed,
+        lane: Some("a".to_owned()),
+    };
     yard.deliver("a", b"one");
     backlog.offer(seen());
     let now = Instant::now();

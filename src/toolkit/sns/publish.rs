@@ -13,22 +13,13 @@ use crate::aws::fault::fault;
 use crate::backoff::Backoff;
 use crate::error::{Error, Kind, Result};
 use crate::message::{Attribute, Outgoing};
-use crate::toolkit::sqs::SendReport;
+use crate::toolkit::transport::{SendReport, Sent};
 
 /// The most bytes of a message, and of a batch, attributes included (SNS quotas: 256 KiB).
 pub const MOST_BYTES: usize = 256 << 10;
 
 /// How often what is not our fault is published in all.
 const TRIES: u32 = 5;
-
-/// What SNS answers to a message that it took.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Published {
-    /// SNS's id of the message.
-    pub message_id: String,
-    /// Its place in the order of a FIFO topic; nothing for a standard topic.
-    pub sequence_number: Option<String>,
-}
 
 /// Publishes messages to one topic, singly or in batches.
 ///
@@ -48,7 +39,7 @@ pub struct Publisher {
     pending: Vec<(u64, Outgoing)>,
     bytes: usize,
     taken: u64,
-    report: SendReport,
+    pub(super) report: SendReport,
 }
 
 impl Publisher {
@@ -111,7 +102,7 @@ impl Publisher {
     ///
     /// # Errors
     /// [`Kind::Invalid`] where SNS would refuse it, known before it is asked; else as SNS says.
-    pub async fn publish(&self, message: &Outgoing) -> Result<Published> {
+    pub async fn publish(&self, message: &Outgoing) -> Result<Sent> {
         let what = format!("publishing to topic {}", self.topic);
         if let Some(why) = self.unfit(message) {
             return Err(Error::new(Kind::Invalid, what).because(why));
@@ -128,7 +119,7 @@ impl Publisher {
         }
     }
 
-    async fn publish_once(&self, message: &Outgoing, what: &str) -> Result<Published> {
+    async fn publish_once(&self, message: &Outgoing, what: &str) -> Result<Sent> {
         let answer = self
             .client
             .publish()
@@ -145,7 +136,7 @@ impl Publisher {
         let message_id = answer.message_id.ok_or_else(|| {
             Error::new(Kind::Transient, what).because("the answer holds no message id")
         })?;
-        Ok(Published { message_id, sequence_number: answer.sequence_number })
+        Ok(Sent { message_id, sequence_number: answer.sequence_number })
     }
 
     /// Takes one more message; publishes the batch first when it would not fit.

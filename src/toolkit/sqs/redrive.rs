@@ -17,10 +17,9 @@ mod source;
 
 use std::time::Duration;
 
-use tokio_util::sync::CancellationToken;
-
-use super::QueueUrl;
+use super::{LONGEST_LEASE, QueueUrl};
 use crate::error::{Error, Kind, Result};
+use crate::shutdown::Shutdown;
 
 pub use filter::Filter;
 pub use rate::Rate;
@@ -60,6 +59,9 @@ pub struct Options {
     pub dry_run: bool,
     /// How long a poll waits, from 1 to 20 s; three empty ones are the end.
     pub wait: Duration,
+    /// The lease on what is on its way, at least 5 s; it is renewed, and after a kill its messages
+    /// come again when it ends.
+    pub lease: Duration,
 }
 
 impl Default for Options {
@@ -73,6 +75,7 @@ impl Default for Options {
             most_held: MOST_HELD,
             dry_run: false,
             wait: Duration::from_secs(5),
+            lease: Duration::from_mins(1),
         }
     }
 }
@@ -133,7 +136,7 @@ pub struct Summary {
 
 /// Moves messages until the source is empty, or another [`Ending`].
 ///
-/// `stop` ends it cleanly: what is on its way is finished, the rest given back; that takes as long
+/// Draining ends it cleanly: what is on its way is finished, the rest given back; that takes as long
 /// as a poll waits, and what the network takes. Dropped midway, what is leased comes back when its
 /// lease ends (within five minutes) and up to [`MOST_TWICE`] messages may be in both queues.
 ///
@@ -144,11 +147,11 @@ pub async fn redrive(
     from: End,
     to: End,
     options: Options,
-    stop: CancellationToken,
+    shutdown: Shutdown,
     on_progress: impl FnMut(&Progress),
 ) -> Result<Summary> {
     let waiting = check(&from, &to, &options).await?;
-    run::Run::new(from, to, options, waiting).until_the_end(stop, on_progress).await
+    run::Run::new(from, to, options, waiting).until_the_end(&shutdown, on_progress).await
 }
 
 /// What can be wrong before the first message; gives about how many wait.
@@ -156,6 +159,9 @@ async fn check(from: &End, to: &End, options: &Options) -> Result<Option<u64>> {
     let usage = |what: &str| Err(Error::new(Kind::Usage, what));
     if !(1..=20).contains(&options.wait.as_secs()) {
         return usage("a long poll waits from 1 to 20 seconds");
+    }
+    if !(5..=LONGEST_LEASE.as_secs() / 2).contains(&options.lease.as_secs()) {
+        return usage("a lease lasts from 5 seconds to 6 hours");
     }
     let (source_is_fifo, target_is_fifo) = (from.url.is_fifo(), to.url.is_fifo());
     if target_is_fifo && !source_is_fifo && options.group.is_none() {
@@ -167,9 +173,12 @@ async fn check(from: &End, to: &End, options: &Options) -> Result<Option<u64>> {
     }
     let own = source::about(from).await?;
     let other = source::about(to).await?;
-    let known_as_same =
-        own.as_ref().zip(other.as_ref()).is_some_and(|(own, other)| own.is_same_queue(other));
-    if known_as_same || place(&from.url) == place(&to.url) {
+    let same_place = place(&from.url) == place(&to.url);
+    let same = match (&own, &other) {
+        (Some(own), Some(other)) => own.is_same_queue(other, same_place),
+        _ => same_place,
+    };
+    if same {
         let what = format!("both are the queue {}", from.url.name());
         return Err(Error::new(Kind::Usage, what).hint("name two different queues"));
     }

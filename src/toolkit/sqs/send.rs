@@ -14,22 +14,14 @@ use crate::aws::fault::fault;
 use crate::backoff::Backoff;
 use crate::error::{Error, Kind, Result};
 use crate::message::{Attribute, Outgoing, is_allowed};
+use crate::toolkit::transport::SendReport;
 
 /// The most bytes of a message, and of a batch, attributes included (1 MiB since 2025; a queue may
 /// allow less and then refuses itself).
 pub const MOST_BYTES: usize = 1 << 20;
 
 /// How often a failed entry that is not our fault is sent in all.
-const TRIES: u32 = 5;
-
-/// What came of sending many.
-#[derive(Debug, Default)]
-pub struct SendReport {
-    /// How many were confirmed.
-    pub sent: u64,
-    /// Those that were not, by their number in the source (from 0), and why.
-    pub failed: Vec<(u64, Error)>,
-}
+pub(super) const TRIES: u32 = 5;
 
 /// Sends messages to one queue, in batches.
 #[derive(Debug)]
@@ -39,11 +31,11 @@ pub struct Sender {
     pending: Vec<(u64, Outgoing)>,
     bytes: usize,
     taken: u64,
-    report: SendReport,
+    pub(super) report: SendReport,
 }
 
 /// Why SQS would refuse it, known before it is asked.
-fn unfit(message: &Outgoing) -> Option<String> {
+pub(crate) fn unfit(message: &Outgoing) -> Option<String> {
     if message.body.is_empty() {
         return Some("SQS takes no empty message".to_owned());
     }
@@ -72,13 +64,10 @@ fn entry(message: &Outgoing, position: usize) -> Result<SendMessageBatchRequestE
         entry = entry.message_attributes(name, as_sdk(message.data_type(name, value), value)?);
     }
     if let Some(trace) = &message.trace_header {
-        let value = MessageSystemAttributeValue::builder()
-            .data_type("String")
-            .string_value(trace)
-            .build()
-            .map_err(unbuilt)?;
-        entry = entry
-            .message_system_attributes(MessageSystemAttributeNameForSends::AwsTraceHeader, value);
+        entry = entry.message_system_attributes(
+            MessageSystemAttributeNameForSends::AwsTraceHeader,
+            trace_as_sdk(trace)?,
+        );
     }
     entry.build().map_err(unbuilt)
 }
@@ -87,7 +76,7 @@ fn entry(message: &Outgoing, position: usize) -> Result<SendMessageBatchRequestE
 /// and with the body that we sent.
 ///
 /// Dropped midway, they may or may not have been sent.
-pub(super) async fn send_batch(
+pub(crate) async fn send_batch(
     client: &aws_sdk_sqs::Client,
     url: &QueueUrl,
     messages: &[&Outgoing],
@@ -243,7 +232,7 @@ impl Sender {
 }
 
 /// An attribute as the SDK wants it.
-fn as_sdk(data_type: &str, value: &Attribute) -> Result<MessageAttributeValue> {
+pub(super) fn as_sdk(data_type: &str, value: &Attribute) -> Result<MessageAttributeValue> {
     let builder = MessageAttributeValue::builder().data_type(data_type);
     match value {
         Attribute::String(text) | Attribute::Number(text) => builder.string_value(text),
@@ -251,6 +240,12 @@ fn as_sdk(data_type: &str, value: &Attribute) -> Result<MessageAttributeValue> {
     }
     .build()
     .map_err(unbuilt)
+}
+
+/// The trace header as the SDK wants it.
+pub(super) fn trace_as_sdk(trace: &str) -> Result<MessageSystemAttributeValue> {
+    let builder = MessageSystemAttributeValue::builder().data_type("String");
+    builder.string_value(trace).build().map_err(unbuilt)
 }
 
 fn unbuilt(error: aws_sdk_sqs::error::BuildError) -> Error {

@@ -101,9 +101,9 @@ impl Launch {
         self.directory.path()
     }
 
-    /// Adds an argument.
-    pub(crate) fn arg(mut self, argument: &str) -> Launch {
-        self.command.arg(argument);
+    /// Adds arguments behind those it has.
+    pub(crate) fn args(mut self, args: &[&str]) -> Launch {
+        self.command.args(args);
         self
     }
 

@@ -10,9 +10,7 @@ use tokio::time::Instant;
 
 use crate::toolkit::sqs::LONGEST_LEASE;
 
-/// The lease on what is being moved; after a kill the rest is back this much later.
-pub(super) const MOVING_LEASE: Duration = Duration::from_mins(1);
-/// The lease on what stays: longer, since there may be many.
+/// The least lease on what stays: longer than on what moves, since there may be many.
 const STAYING_LEASE: Duration = Duration::from_mins(5);
 /// Renewals that fall due this soon join a batch that leaves anyway.
 const JOIN: Duration = Duration::from_secs(5);
@@ -52,8 +50,10 @@ struct Entry {
 }
 
 /// The messages that are held, by id.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Held {
+    /// The lease on what moves.
+    lease: Duration,
     entries: HashMap<String, Entry>,
     due: BTreeSet<(Instant, String)>,
     /// How many are moving, deleting, undeleted, staying.
@@ -62,6 +62,10 @@ pub(super) struct Held {
 }
 
 impl Held {
+    pub(super) fn new(lease: Duration) -> Self {
+        Self { lease, entries: HashMap::new(), due: BTreeSet::new(), counts: [0; 4], numbers: 0 }
+    }
+
     /// A message was received. One that is held already only brings its new handle, and its stage
     /// is told.
     pub(super) fn enter(&mut self, id: &str, handle: String, now: Instant) -> Option<Stage> {
@@ -73,12 +77,12 @@ impl Held {
             handle,
             stage: stage.unwrap_or(Stage::Moving),
             received: now,
-            deadline: now + MOVING_LEASE,
+            deadline: now + self.lease,
             due: None,
         };
         self.add(entry.stage);
         self.entries.insert(id.to_owned(), entry);
-        self.schedule(id, now + MOVING_LEASE / 2);
+        self.schedule(id, now + self.lease / 2);
         stage
     }
 
@@ -112,9 +116,24 @@ impl Held {
         self.counts.get(place(stage)).copied().unwrap_or(0)
     }
 
-    /// How many leases stand by our reckoning.
+    /// How many leases stand by our reckoning, but for those that wait to come again.
     pub(super) fn leases(&self, now: Instant) -> usize {
-        self.entries.values().filter(|entry| entry.deadline > now).count()
+        let kept = |entry: &&Entry| entry.stage != Stage::Undeleted && entry.deadline > now;
+        self.entries.values().filter(kept).count()
+    }
+
+    /// True while a message that was sent and not deleted is yet to come again.
+    pub(super) fn awaits(&self, now: Instant) -> bool {
+        let mut entries = self.entries.values();
+        entries.any(|entry| entry.stage == Stage::Undeleted && entry.deadline > now)
+    }
+
+    /// SQS counts none of those that were sent and not deleted: they are gone after all.
+    pub(super) fn forget_undeleted(&mut self) {
+        self.entries.retain(|_, entry| entry.stage != Stage::Undeleted);
+        while self.count(Stage::Undeleted) > 0 {
+            self.take_away(Stage::Undeleted);
+        }
     }
 
     /// What stays under a lease that stands, the last one first: of a FIFO group the head goes
@@ -167,7 +186,8 @@ impl Held {
         let (_, id) = due;
         let entry = self.entries.get_mut(&id)?;
         entry.due = None;
-        let lease = if entry.stage == Stage::Staying { STAYING_LEASE } else { MOVING_LEASE };
+        let lease =
+            if entry.stage == Stage::Staying { STAYING_LEASE.max(self.lease) } else { self.lease };
         let room = (entry.received + LONGEST_LEASE).saturating_duration_since(now);
         let fits = room > lease;
         fits.then(|| Renewal { handle: entry.handle.clone(), id, lease })
@@ -214,9 +234,11 @@ const fn place(stage: Stage) -> usize {
 mod tests {
     use super::*;
 
+    const LEASE: Duration = Duration::from_mins(1);
+
     #[tokio::test(start_paused = true)]
     async fn what_comes_again_brings_a_handle_and_keeps_its_stage() {
-        let (mut held, now) = (Held::default(), Instant::now());
+        let (mut held, now) = (Held::new(LEASE), Instant::now());
         assert_eq!(held.enter("a", "first".into(), now), None);
         held.set("a", Stage::Staying);
         assert_eq!(held.enter("a", "second".into(), now), Some(Stage::Staying));
@@ -224,19 +246,22 @@ mod tests {
         assert_eq!(held.handle("a", now), Some("second"));
         held.set("a", Stage::Undeleted);
         assert_eq!((held.count(Stage::Undeleted), held.count(Stage::Staying)), (1, 0));
-        held.leave("a");
+        assert_eq!((held.leases(now), held.awaits(now)), (0, true));
+        held.let_go("a");
+        held.forget_undeleted();
+        assert_eq!((held.count(Stage::Undeleted), held.awaits(now)), (0, false));
         assert_eq!((held.leases(now), held.next_due()), (0, None));
     }
 
     #[tokio::test(start_paused = true)]
     async fn leases_are_renewed_at_half_in_tens_and_longer_for_what_stays() {
-        let (mut held, start) = (Held::default(), Instant::now());
+        let (mut held, start) = (Held::new(LEASE), Instant::now());
         for number in 0..12 {
             held.enter(&number.to_string(), format!("handle {number}"), start);
         }
         held.set("3", Stage::Staying);
         assert!(held.take_due(start).is_empty());
-        let half = start + MOVING_LEASE / 2;
+        let half = start + LEASE / 2;
         let first = held.take_due(half);
         let second = held.take_due(half);
         assert_eq!((first.len(), second.len(), held.take_due(half).len()), (10, 2, 0));
@@ -245,13 +270,13 @@ mod tests {
         held.renewed(staying, half);
         assert_eq!(held.next_due(), Some(half + STAYING_LEASE / 2));
         // Those that nobody renewed are lost after a minute.
-        assert_eq!(held.leases(start + MOVING_LEASE), 1);
-        assert_eq!(held.to_give_back(start + MOVING_LEASE), ["handle 3"]);
+        assert_eq!(held.leases(start + LEASE), 1);
+        assert_eq!(held.to_give_back(start + LEASE), ["handle 3"]);
     }
 
     #[tokio::test(start_paused = true)]
     async fn no_lease_is_renewed_beyond_twelve_hours() {
-        let (mut held, start) = (Held::default(), Instant::now());
+        let (mut held, start) = (Held::new(LEASE), Instant::now());
         held.enter("a", "handle".into(), start);
         held.set("a", Stage::Staying);
         let mut renewals = 0;
@@ -267,7 +292,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_last_one_goes_back_first() {
-        let (mut held, now) = (Held::default(), Instant::now());
+        let (mut held, now) = (Held::new(LEASE), Instant::now());
         for id in ["a", "b", "c"] {
             held.enter(id, id.to_uppercase(), now);
             held.set(id, Stage::Staying);

@@ -8,7 +8,6 @@ use std::time::Duration;
 use futures_util::StreamExt;
 
 use tokio::time::{Instant, sleep_until};
-use tokio_util::sync::CancellationToken;
 
 use super::carry::{Carried, Target};
 use super::held::{Held, Renewal, Stage};
@@ -18,6 +17,7 @@ use super::{End, Ending, MOST_TWICE, Options, Progress, Summary};
 use crate::backoff::Backoff;
 use crate::error::{Error, Kind, Result};
 use crate::message::Message;
+use crate::shutdown::Shutdown;
 use crate::supervisor::{self, Tasks};
 
 /// A receive asks for at most this many (SQS API reference).
@@ -75,8 +75,8 @@ impl Run {
             target: Target { client: to.client, url: to.url, ordered },
             from,
             allowance: options.rate.map(|rate| Allowance::new(rate, now)),
+            held: Held::new(options.lease),
             options,
-            held: Held::default(),
             tasks: Tasks::new(),
             broken: HashSet::new(),
             polling: false,
@@ -103,7 +103,7 @@ impl Run {
 
     pub(super) async fn until_the_end(
         mut self,
-        stop: CancellationToken,
+        shutdown: &Shutdown,
         mut on_progress: impl FnMut(&Progress),
     ) -> Result<Summary> {
         loop {
@@ -127,7 +127,7 @@ impl Run {
                     supervisor::End::Cancelled => {}
                 },
                 () = at(due) => {}
-                () = stop.cancelled(), if self.ending.is_none() => {
+                () = shutdown.draining(), if self.ending.is_none() => {
                     self.ending = Some(Ending::Stopped);
                 }
             }
@@ -193,11 +193,10 @@ impl Run {
                 Err(later) => return Some(later),
             }
         }
-        let (end, wait, key) =
-            (self.from.clone(), self.options.wait, self.options.event_key.clone());
+        let (end, options) = (self.from.clone(), self.options.clone());
         self.polling = true;
         self.tasks.spawn("receiving", async move {
-            let result = source::receive(&end, ask, wait, &key).await;
+            let result = source::receive(&end, ask, &options).await;
             Event::Polled { left_at: now, result }
         });
         None

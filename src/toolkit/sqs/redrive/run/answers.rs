@@ -215,15 +215,23 @@ impl Run {
     /// Three polls brought nothing: it is the end unless SQS counts what nobody here holds.
     fn counted(&mut self, about: Option<About>) {
         self.failures = 0;
-        let held = self.held.leases(Instant::now());
+        let now = Instant::now();
+        let held = self.held.leases(now);
         // Of a FIFO group nothing is handed out while one of it is held.
         let shut = self.from.url.is_fifo() && self.held.count(Stage::Staying) > 0;
-        let is_empty = about.as_ref().is_none_or(|about| {
-            (about.visible == 0 || shut) && about.delayed == 0 && about.leased <= held
-        });
+        let is_empty = match &about {
+            Some(about) => {
+                (about.visible == 0 || shut) && about.delayed == 0 && about.leased <= held
+            }
+            None => !self.held.awaits(now),
+        };
+        let counts_none = about.as_ref().is_some_and(|about| about.visible == 0);
         let (visible, leased) = about.map_or((0, 0), |about| (about.visible, about.leased));
         self.elsewhere = count(leased.saturating_sub(held));
         if is_empty && self.ending.is_none() {
+            if counts_none {
+                self.held.forget_undeleted();
+            }
             self.summary.shut_in = count(visible);
             self.ending = Some(Ending::Empty);
         }

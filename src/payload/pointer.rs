@@ -1,0 +1,225 @@
+//! Bodies that lie in S3: the pointer of the extended client libraries, read and written, and the
+//! objects that pointers and pylon's keys name.
+//!
+//! A message is a pointer if it has the marker, an attribute of type `Number` with the size; its
+//! body is a JSON array of a class and a place. Both have an older and a newer name, and libraries
+//! in use mix them.
+
+use std::time::Duration;
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::operation::get_object::GetObjectError;
+use aws_sdk_s3::primitives::ByteStream;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use bytes::BytesMut;
+use crc_fast::{CrcAlgorithm, checksum};
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::Stop;
+use super::spill::{Bounds, Spill};
+use crate::aws::Connection;
+use crate::aws::fault::fault;
+use crate::error::{Error, Kind, Result};
+use crate::flow::blocking::Blocking;
+use crate::message::{Attribute, Body, Message, Outgoing};
+
+/// The names of the marker; what is written has the first.
+const MARKERS: [&str; 2] = ["ExtendedPayloadSize", "SQSLargePayloadSize"];
+/// The names of the class; what is written has the first.
+const CLASSES: [&str; 2] = [
+    "software.amazon.payloadoffloading.PayloadS3Pointer",
+    "com.amazon.sqs.javamessaging.MessageS3Pointer",
+];
+/// The libraries keep one of SQS's ten attributes for the marker.
+const MOST_ATTRIBUTES: usize = 9;
+/// S3's keys have 1,024 bytes at most, and 36 of them are the name.
+const LONGEST_PREFIX: usize = 988;
+/// An answer of which nothing more comes for so long is given up.
+const STALLED: Duration = Duration::from_secs(30);
+/// So much is taken in at once.
+const PIECE: usize = 1 << 20;
+
+/// An object in S3.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Object {
+    /// Its bucket.
+    pub bucket: String,
+    /// Its key.
+    pub key: String,
+}
+
+impl Object {
+    /// Reads `s3://BUCKET/KEY`.
+    pub(super) fn of_path(path: &str) -> Option<Self> {
+        let (bucket, key) = path.strip_prefix("s3://")?.split_once('/')?;
+        Self::new(bucket, key)
+    }
+
+    fn new(bucket: &str, key: &str) -> Option<Self> {
+        let is_named = !bucket.is_empty() && !key.is_empty();
+        is_named.then(|| Self { bucket: bucket.to_owned(), key: key.to_owned() })
+    }
+}
+
+impl std::fmt::Display for Object {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "s3://{}/{}", self.bucket, self.key)
+    }
+}
+
+/// The object that a message points to, and how many bytes it is said to have. The marker, under
+/// either name, is taken off the message.
+pub(super) fn read(message: &mut Message) -> std::result::Result<(Object, u64), Stop> {
+    let markers: Vec<Attribute> = MARKERS
+        .iter()
+        .filter_map(|name| {
+            message.labels.remove(*name);
+            message.attributes.remove(*name)
+        })
+        .collect();
+    let Some(marker) = markers.first() else {
+        return Err(Stop::foreign("it is no pointer: it has no marker"));
+    };
+    let size = match marker {
+        Attribute::Number(size) => size.parse().ok(),
+        Attribute::String(_) | Attribute::Binary(_) => None,
+    };
+    let size = size.ok_or_else(|| Stop::broken("the marker of its pointer is no size"))?;
+    let bytes = message.body.as_bytes().unwrap_or_default();
+    let parts: Vec<Value> = serde_json::from_slice(bytes)
+        .map_err(|_| Stop::broken("it has the marker of a pointer and no pointer"))?;
+    let ([Value::String(class), Value::Object(place)]
+    | [Value::Object(place), Value::String(class)]) = parts.as_slice()
+    else {
+        return Err(Stop::broken("its pointer is not a class and a place"));
+    };
+    if !CLASSES.contains(&class.as_str()) {
+        return Err(Stop::broken("its pointer is of an unknown class"));
+    }
+    let text = |place: &Map<String, Value>, name: &str| Some(place.get(name)?.as_str()?.to_owned());
+    text(place, "s3BucketName")
+        .zip(text(place, "s3Key"))
+        .and_then(|(bucket, key)| Object::new(&bucket, &key))
+        .map(|object| (object, size))
+        .ok_or_else(|| Stop::broken("its pointer names no object"))
+}
+
+/// The whole object. One that is not there is the message's fault; whatever else stands in the way
+/// may be mended. (Without `s3:ListBucket`, S3 says *denied* also of what is not there.)
+pub(super) async fn fetch(
+    client: &Client,
+    object: &Object,
+    bounds: &Bounds,
+    blocking: &Blocking,
+) -> std::result::Result<Body, Stop> {
+    let what = format!("fetching {object}");
+    let asked = client.get_object().bucket(&object.bucket).key(&object.key).send().await;
+    let answer = asked.map_err(|error| {
+        if error.as_service_error().is_some_and(GetObjectError::is_no_such_key) {
+            return Stop::broken(format!("its object {object} is not there"));
+        }
+        Stop::Later(fault(&what, error))
+    })?;
+    if let Some(length) = answer.content_length().and_then(|length| u64::try_from(length).ok()) {
+        bounds.admit(length)?;
+    }
+    let cut_short = |why: String| Stop::Later(Error::new(Kind::Transient, &*what).because(why));
+    let mut stream = answer.body;
+    let mut spill = Spill::new(bounds.clone());
+    let mut piece = BytesMut::new();
+    loop {
+        let next = tokio::time::timeout(STALLED, stream.next()).await;
+        let next = next.map_err(|_elapsed| cut_short("nothing more came".to_owned()))?;
+        let is_over = next.is_none();
+        if let Some(chunk) = next {
+            piece.extend_from_slice(&chunk.map_err(|error| cut_short(error.to_string()))?);
+        }
+        if is_over || piece.len() >= PIECE {
+            let full = piece.split().freeze();
+            let pushed = blocking.run(move || spill.push(&full).map(|()| spill)).await;
+            spill = pushed.map_err(Stop::Later)??;
+        }
+        if is_over {
+            return spill.finish();
+        }
+    }
+}
+
+/// Deletes the object of a message that was handled. That it is gone already is no error.
+///
+/// # Errors
+/// What S3 says.
+pub async fn delete(client: &Client, object: &Object) -> Result<()> {
+    let call = client.delete_object().bucket(&object.bucket).key(&object.key);
+    call.send().await.map_err(|error| fault(format!("deleting {object}"), error))?;
+    Ok(())
+}
+
+/// Puts the body of a message that is larger than `above` (as SQS counts: [`Outgoing::size`]) into
+/// S3 under `prefix` and a fresh UUID, and returns the message that points to it; a smaller one as
+/// it is. The marker and the class have the newer names, which every library reads.
+///
+/// The object is there before this returns. Dropped midway, or when the message is then not sent,
+/// it may stay behind without a message; a lifecycle rule on the prefix clears such away.
+///
+/// # Errors
+/// [`Kind::Invalid`] for a prefix that the libraries do not take, for more than nine attributes,
+/// and for a message that is a pointer already; else what S3 says.
+pub async fn offload(
+    connection: &Connection,
+    bucket: &str,
+    prefix: &str,
+    above: usize,
+    outgoing: Outgoing,
+) -> Result<Outgoing> {
+    check_prefix(prefix)?;
+    if outgoing.size() <= above {
+        return Ok(outgoing);
+    }
+    let refused = |why: &str| Error::new(Kind::Invalid, format!("a message for {bucket}: {why}"));
+    if MARKERS.iter().any(|marker| outgoing.attributes.contains_key(*marker)) {
+        return Err(refused("it has the marker of a pointer already").hint("rename the attribute"));
+    }
+    if outgoing.attributes.len() > MOST_ATTRIBUTES {
+        return Err(refused("it has ten attributes, and a pointer needs one for itself"));
+    }
+    let object = Object { bucket: bucket.to_owned(), key: format!("{prefix}{}", Uuid::new_v4()) };
+    let size = outgoing.body.len();
+    let sum = checksum(CrcAlgorithm::Crc64Nvme, outgoing.body.as_bytes());
+    let mut pointing = Outgoing { body: text_of(&object), ..outgoing.clone() };
+    connection
+        .s3
+        .put_object()
+        .bucket(bucket)
+        .key(&object.key)
+        .checksum_crc64_nvme(BASE64_STANDARD.encode(sum.to_be_bytes()))
+        .body(ByteStream::from(outgoing.body.into_bytes()))
+        .send()
+        .await
+        .map_err(|error| fault(format!("putting a body at {object}"), error))?;
+    let [marker, _] = MARKERS;
+    pointing.attributes.insert(marker.to_owned(), Attribute::Number(size.to_string()));
+    Ok(pointing)
+}
+
+fn text_of(object: &Object) -> String {
+    let [class, _] = CLASSES;
+    json!([class, { "s3BucketName": object.bucket, "s3Key": object.key }]).to_string()
+}
+
+fn check_prefix(prefix: &str) -> Result<()> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '/' | '_' | '-');
+    let begins = prefix.starts_with('.') || prefix.starts_with('/');
+    let is_right = prefix.len() <= LONGEST_PREFIX && prefix.chars().all(allowed);
+    if is_right && !begins && !prefix.contains("..") {
+        return Ok(());
+    }
+    Err(Error::new(Kind::Invalid, format!("{prefix:?} is no prefix for bodies in S3")).hint(
+        "it has up to 988 of A-Z a-z 0-9 . / _ -, neither . nor / in front, and no two dots in a row",
+    ))
+}
+
+#[cfg(test)]
+mod tests;

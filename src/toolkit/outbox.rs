@@ -1,0 +1,130 @@
+//! Writing into an outbox: a directory whose files a daemon sends to a queue or topic, as
+//! `[outbox.NAME]` says. No network is needed, and nothing here waits for it.
+
+pub(crate) mod sidecar;
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
+
+use crate::drop::{self, Existing};
+use crate::error::{Error, Kind, Result};
+use crate::message::Outgoing;
+use sidecar::Sidecar;
+
+/// The directory of an outbox.
+#[derive(Debug)]
+pub struct Outbox {
+    directory: PathBuf,
+    /// When the last name was given, in nanoseconds since 1970: no two names have the same, and
+    /// none goes back.
+    last: AtomicU64,
+}
+
+impl Outbox {
+    /// An outbox that is there already.
+    ///
+    /// # Errors
+    /// `Kind::File` where the path leads to no directory.
+    pub fn open(directory: impl Into<PathBuf>) -> Result<Self> {
+        let directory = directory.into();
+        if !directory.is_dir() {
+            let shown = directory.display();
+            return Err(Error::new(Kind::File, format!("{shown} is no directory"))
+                .hint(format!("make it: mkdir -p {shown}")));
+        }
+        Ok(Self { directory, last: AtomicU64::new(0) })
+    }
+
+    /// Its directory.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Leaves a message to be sent, and gives the name of its file. When it returns, the message is
+    /// on disk, whole; it is sent at least once. Names are in the order of the calls, and so are
+    /// the messages of one group. Blocks for as long as the disk takes.
+    ///
+    /// # Errors
+    /// `Kind::Invalid` for an empty message or one that is no message; `Kind::File` where it could
+    /// not be written. Nothing is left to be sent then.
+    pub fn send(&self, message: &Outgoing) -> Result<String> {
+        if message.body.is_empty() {
+            return Err(Error::new(Kind::Invalid, "an empty message; SQS and SNS take none"));
+        }
+        let name = format!("{:016x}-{:08x}", self.next(), fastrand::u32(..));
+        let beside = sidecar::name_for(OsStr::new(&name));
+        let said = Sidecar::of(message);
+        if !said.is_empty() {
+            let text = said.write().map_err(|error| {
+                Error::new(Kind::Bug, "writing what a message has besides its body").because(error)
+            })?;
+            drop::file(&self.directory, &beside, &mut text.as_slice(), Existing::Keep)?;
+        }
+        let contents = &mut message.body.as_bytes();
+        match drop::file(&self.directory, OsStr::new(&name), contents, Existing::Keep) {
+            Ok(_bytes) => Ok(name),
+            Err(error) => {
+                // Where it stays, the daemon clears it away in a day.
+                let _gone = std::fs::remove_file(self.directory.join(beside));
+                Err(error)
+            }
+        }
+    }
+
+    /// Now, or just after the last time where the clock went back.
+    fn next(&self) -> u64 {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let now = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
+        let later = |last: u64| Some(now.max(last.saturating_add(1)));
+        let last = self.last.fetch_update(Ordering::Relaxed, Ordering::Relaxed, later);
+        now.max(last.unwrap_or(0).saturating_add(1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn names_are_in_the_order_of_the_calls_and_sidecars_are_hidden() {
+        let directory = tempfile::tempdir().unwrap();
+        let outbox = Outbox::open(directory.path()).unwrap();
+        let mut names = Vec::new();
+        for number in 0..100 {
+            let mut message = Outgoing::text(number.to_string());
+            message.group = (number % 2 == 0).then(|| "even".to_owned());
+            names.push(outbox.send(&message).unwrap());
+        }
+        assert!(names.is_sorted());
+        for (number, name) in names.iter().enumerate() {
+            let path = directory.path().join(name);
+            assert_eq!(fs::read_to_string(path).unwrap(), number.to_string());
+            let beside = directory.path().join(sidecar::name_for(OsStr::new(name)));
+            assert_eq!(fs::read_to_string(beside).is_ok(), number % 2 == 0);
+        }
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 150);
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_gives_no_name_twice() {
+        let directory = tempfile::tempdir().unwrap();
+        let outbox = Outbox::open(directory.path()).unwrap();
+        let later = u64::MAX / 2;
+        outbox.last.store(later, Ordering::Relaxed);
+        assert_eq!((outbox.next(), outbox.next()), (later + 1, later + 2));
+    }
+
+    #[test]
+    fn what_cannot_be_sent_leaves_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let outbox = Outbox::open(directory.path()).unwrap();
+        assert_eq!(outbox.send(&Outgoing::text("")).unwrap_err().kind(), Kind::Invalid);
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+        let missing = Outbox::open(directory.path().join("missing")).unwrap_err();
+        assert!(missing.to_string().contains("mkdir -p"), "{missing}");
+    }
+}

@@ -1,0 +1,58 @@
+//! A topic to send to.
+
+use futures_util::Stream;
+
+use super::Publisher;
+use crate::error::Result;
+use crate::message::Outgoing;
+use crate::toolkit::transport::{Batches, CanSend, SendReport, Sent, in_batches};
+
+/// A topic by its ARN.
+#[derive(Debug, Clone)]
+pub struct Topic {
+    client: aws_sdk_sns::Client,
+    arn: String,
+}
+
+impl Topic {
+    /// The topic with this ARN; no request is sent yet.
+    pub fn new(client: aws_sdk_sns::Client, arn: impl Into<String>) -> Self {
+        Self { client, arn: arn.into() }
+    }
+
+    /// Its ARN.
+    pub fn arn(&self) -> &str {
+        &self.arn
+    }
+
+    fn publisher(&self) -> Publisher {
+        Publisher::new(self.client.clone(), &self.arn)
+    }
+}
+
+impl CanSend for Topic {
+    async fn send(&self, message: Outgoing) -> Result<Sent> {
+        self.publisher().publish(&message).await
+    }
+
+    async fn send_all<S>(&self, messages: S) -> Result<SendReport>
+    where
+        S: Stream<Item = Outgoing> + Send,
+    {
+        in_batches(self.publisher(), messages).await
+    }
+}
+
+impl Batches for Publisher {
+    async fn push(&mut self, message: Outgoing) -> Result<()> {
+        Self::push(self, message).await
+    }
+
+    async fn flush(&mut self) -> Result<()> {
+        Self::flush(self).await
+    }
+
+    fn into_report(self) -> SendReport {
+        self.report
+    }
+}

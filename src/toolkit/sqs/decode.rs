@@ -1,0 +1,50 @@
+//! From what SQS hands out to a [`Message`] and the handle that settles it.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_sqs::types::MessageAttributeValue;
+use bytes::Bytes;
+
+use crate::message::{Attribute, Message};
+
+/// Reads one message; its event is the attribute `event_key` of the message itself, since what a
+/// body holds is not known here. SQS always sends id and handle; without them there is nothing to
+/// settle and nothing to name, and the lease lapses by itself.
+pub(super) fn received(
+    message: aws_sdk_sqs::types::Message,
+    queue: &str,
+    event_key: &str,
+) -> Option<(Message, String)> {
+    let values = message.message_attributes.unwrap_or_default();
+    let labels = values
+        .iter()
+        .filter(|(_, value)| value.data_type.contains('.'))
+        .map(|(name, value)| (name.clone(), value.data_type.clone()))
+        .collect();
+    let attributes: BTreeMap<String, Attribute> =
+        values.into_iter().filter_map(|(name, value)| Some((name, attribute(value)?))).collect();
+    let event = attributes.get(event_key).and_then(Attribute::as_text).map(str::to_owned);
+    let system = message.attributes.unwrap_or_default().into_iter();
+    let system_attributes = system.map(|(name, value)| (name.as_str().to_owned(), value)).collect();
+    let read = Message {
+        id: message.message_id?,
+        queue: queue.to_owned(),
+        body: message.body.unwrap_or_default().into(),
+        attributes,
+        labels,
+        system_attributes,
+        event,
+    };
+    Some((read, message.receipt_handle?))
+}
+
+fn attribute(value: MessageAttributeValue) -> Option<Attribute> {
+    match value.data_type.split('.').next() {
+        Some("String") => value.string_value.map(Attribute::String),
+        Some("Number") => value.string_value.map(Attribute::Number),
+        Some("Binary") => {
+            value.binary_value.map(|blob| Attribute::Binary(Bytes::from(blob.into_inner())))
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,68 @@
+//! Sending one message in a call of its own, for the id that SQS gives it.
+
+use std::time::Duration;
+
+use aws_sdk_sqs::types::MessageSystemAttributeNameForSends;
+
+use super::QueueUrl;
+use super::send::{TRIES, as_sdk, trace_as_sdk, unfit};
+use super::settle::seconds;
+use crate::aws::fault::fault;
+use crate::backoff::Backoff;
+use crate::error::{Error, Kind, Result};
+use crate::message::Outgoing;
+use crate::toolkit::transport::Sent;
+
+/// Sends one message; what fails in passing is sent again, five times in all.
+///
+/// Dropped midway, the message may or may not have been sent.
+pub(super) async fn send(
+    client: &aws_sdk_sqs::Client,
+    url: &QueueUrl,
+    message: &Outgoing,
+) -> Result<Sent> {
+    let what = format!("sending to queue {}", url.name());
+    if let Some(why) = unfit(message) {
+        return Err(Error::new(Kind::Invalid, what).because(why));
+    }
+    let backoff = Backoff::doubling(Duration::from_millis(200), Duration::from_secs(5));
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match once(client, url, message, &what).await {
+            Err(error) if error.kind().passes_by_itself() && tries < TRIES => {
+                tokio::time::sleep(backoff.delay(tries, fastrand::f64())).await;
+            }
+            result => return result,
+        }
+    }
+}
+
+async fn once(
+    client: &aws_sdk_sqs::Client,
+    url: &QueueUrl,
+    message: &Outgoing,
+    what: &str,
+) -> Result<Sent> {
+    let mut request = client
+        .send_message()
+        .queue_url(url.as_str())
+        .message_body(&message.body)
+        .set_delay_seconds(message.delay.map(seconds))
+        .set_message_group_id(message.group.clone())
+        .set_message_deduplication_id(message.deduplication_id.clone());
+    for (name, value) in &message.attributes {
+        request = request.message_attributes(name, as_sdk(message.data_type(name, value), value)?);
+    }
+    if let Some(trace) = &message.trace_header {
+        request = request.message_system_attributes(
+            MessageSystemAttributeNameForSends::AwsTraceHeader,
+            trace_as_sdk(trace)?,
+        );
+    }
+    let answer = request.send().await.map_err(|error| fault(what, error))?;
+    let message_id = answer.message_id.ok_or_else(|| {
+        Error::new(Kind::Transient, what).because("the answer holds no message id")
+    })?;
+    Ok(Sent { message_id, sequence_number: answer.sequence_number })
+}
