@@ -19,6 +19,7 @@
 //! to a dead-letter queue is always the message as it came.
 
 pub mod codec;
+pub mod folder;
 mod encoding;
 pub(crate) mod envelope;
 pub mod pointer;

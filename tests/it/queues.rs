@@ -8,6 +8,7 @@ mod failing;
 mod http;
 mod leases;
 mod locks;
+mod payloads;
 mod rejecting;
 mod relengapi;
 mod stopping;

@@ -59,8 +59,7 @@ impl Redis {
             Path::new("redis-server"),
             ["--port", &port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"],
         );
-        let launch =
-            self.options.iter().fold(launch, |launch, option| launch.args(&[option.as_str()]));
+        let launch = self.options.iter().fold(launch, |launch, option| launch.args(&[option]));
         self.server = Some(launch.start());
         eventually("Redis answers", PATIENCE, || self.say("PING").is_some());
     }
