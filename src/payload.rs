@@ -19,9 +19,9 @@
 //! to a dead-letter queue is always the message as it came.
 
 pub mod codec;
-pub mod folder;
 mod encoding;
 pub(crate) mod envelope;
+pub mod folder;
 pub mod pointer;
 mod spill;
 

@@ -51,8 +51,8 @@ url = \"ftp://x/\"
     assert!(
         shown.starts_with(
             "longshore.toml:1:1: unknown key \"drian_timeout\" at the top level; did you mean \
-             \"drain_timeout\"? allowed: aws, drain_timeout, \
-             idempotency, log, outbox, queue, spool, status\n\
+             \"drain_timeout\"? allowed: aws, drain_timeout, events, idempotency, log, \
+             outbox, queue, spool, status\n\
              longshore.toml:4:13: directory: a text in quotes is wanted, not a number\n"
         ),
         "{shown}"

@@ -107,7 +107,6 @@ impl Launch {
         self
     }
 
-
     /// Adds or replaces one variable of its environment.
     pub(crate) fn env(mut self, name: &str, value: &str) -> Launch {
         self.command.env(name, value);
