@@ -148,14 +148,19 @@ impl Queue {
             routes: handler::routes(section.tables("route")),
             ..default
         };
-        if !queue.routes.is_empty() {
-            queue.ask_for(&queue.event_key.clone());
-        }
-        for attribute in queue.payload.clone().attributes() {
-            queue.ask_for(attribute);
-        }
+        queue.ask_for_what_is_read();
         section.finish();
         queue
+    }
+
+    /// The attributes by which messages are routed and unpacked.
+    fn ask_for_what_is_read(&mut self) {
+        if !self.routes.is_empty() {
+            self.ask_for(&self.event_key.clone());
+        }
+        for attribute in self.payload.clone().attributes() {
+            self.ask_for(attribute);
+        }
     }
 
     /// `message_attributes` is what RelengAPI calls them in its `read_args`.

@@ -7,8 +7,10 @@
 //! dead-letter queue untried.
 
 mod away;
-mod kept;
+mod contention;
+mod finish;
 mod keeper;
+mod kept;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -40,6 +42,7 @@ pub(super) struct Guard {
     unconfirmed: HashSet<Ticket>,
     away: Option<Away>,
     trouble: Repeat,
+    overflow: Repeat,
 }
 
 /// Under what a message is handled.
@@ -94,6 +97,7 @@ impl Guard {
             unconfirmed: HashSet::new(),
             away,
             trouble: Repeat::default(),
+            overflow: Repeat::default(),
         }
     }
 
@@ -221,60 +225,6 @@ impl Stages {
         }
     }
 
-    /// Somebody else handles this very message.
-    fn contended(&mut self, ticket: Ticket, left: Duration) {
-        let Some(item) = self.items.get(&ticket) else { return };
-        metrics::lock_contended(&self.name);
-        tracing::warn!(
-            queue = %self.name,
-            message_id = item.message.id,
-            event = item.message.event,
-            attempt = item.message.receive_count(),
-            lock = lock_key(&item.message.id),
-            ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX),
-            "cannot acquire the lock, somebody else has it"
-        );
-        // Whoever else waits for it does not come at the same moment.
-        let wait = left + left.mul_f64(fastrand::f64() / 4.0) + Duration::from_millis(100);
-        if self.draining || !self.keep(ticket, wait) {
-            self.release_for(ticket, wait);
-        }
-    }
-
-    /// Keeps a message under its lease, where giving it back would end in the dead-letter queue
-    /// what was never tried. False where that is not so, or too many are kept.
-    fn keep(&mut self, ticket: Ticket, wait: Duration) -> bool {
-        let most = self.source.as_ref().and_then(|source| source.max_receives);
-        let receives = self.items.get(&ticket).map_or(1, |item| item.message.receive_count());
-        if most.is_none_or(|most| receives < most) || !self.lease_stands(ticket) {
-            return false;
-        }
-        let Some(guard) = &mut self.guard else { return false };
-        if !guard.kept.enter(ticket, Instant::now() + wait) {
-            tracing::error!(
-                queue = %self.name,
-                messages = guard.kept.len(),
-                "too many messages wait for the locks of others; \
-                 the queue's redrive policy takes more of them untried"
-            );
-            return false;
-        }
-        self.enter_stage(ticket, Stage::Kept);
-        self.forget_probe(ticket);
-        true
-    }
-
-    fn found_finished(&mut self, ticket: Ticket) {
-        let Some(item) = self.items.get(&ticket) else { return };
-        metrics::found_finished(&self.name);
-        tracing::info!(
-            queue = %self.name,
-            message_id = item.message.id,
-            "received again after it was finished; the copy is deleted"
-        );
-        self.delete_finished(ticket);
-    }
-
     /// A lock came to its end: it was released, or it is lost.
     fn lock_ended(&mut self, ticket: Ticket, token: &str, end: End) {
         let Some(guard) = &mut self.guard else { return };
@@ -301,50 +251,6 @@ impl Stages {
         self.leases.lose(ticket, Instant::now());
     }
 
-    /// Notes the id of a message that is done; the delete follows when that is confirmed.
-    pub(super) fn confirm(&mut self, ticket: Ticket) {
-        let (Some(guard), Some(source)) = (&self.guard, &self.source) else {
-            return self.send_delete(ticket);
-        };
-        let Some(item) = self.items.get(&ticket) else { return };
-        let key = finished_key(&source.arn, &item.message.id);
-        let (store, keep) = (guard.store.clone(), source.retention);
-        self.tasks.spawn("finished id", async move {
-            let result = store.finish(&key, keep).await;
-            Event::Heard(News::Finished { ticket, result })
-        });
-    }
-
-    fn finish_answered(&mut self, ticket: Ticket, result: Result<()>) {
-        let Err(error) = result else {
-            self.store_works();
-            return self.send_delete(ticket);
-        };
-        if self.proceeds() {
-            self.tell_unguarded(&error, "message is deleted without a finished id");
-            return self.send_delete(ticket);
-        }
-        self.store_failed(&error);
-        if let Some(guard) = &mut self.guard {
-            guard.unconfirmed.insert(ticket);
-        }
-        if self.shutdown.is_aborting() {
-            self.give_up_unconfirmed();
-        }
-    }
-
-    /// There is no time left to wait for the store.
-    pub(super) fn give_up_unconfirmed(&mut self) {
-        let Some(guard) = &mut self.guard else { return };
-        for ticket in std::mem::take(&mut guard.unconfirmed) {
-            self.report.stranded += 1;
-            self.forget_lost(
-                ticket,
-                "done, but its finished id is not confirmed, so it is not deleted and comes again",
-            );
-        }
-    }
-
     /// The message is settled or goes back: nobody needs its lock any more.
     pub(super) fn unlock(&mut self, ticket: Ticket) {
         let Some(guard) = &mut self.guard else { return };
@@ -352,16 +258,6 @@ impl Stages {
         guard.unconfirmed.remove(&ticket);
         if let Some(Hold::Lock { stop, .. }) = guard.held.remove(&ticket) {
             stop.cancel();
-        }
-    }
-
-    /// Messages that wait for somebody else's lock go back; never at once, for one more receive
-    /// may be too many.
-    pub(super) fn release_kept(&mut self) {
-        let Some(guard) = &mut self.guard else { return };
-        let wait = guard.settings.lock_timeout;
-        for ticket in guard.kept.take_all() {
-            self.release_for(ticket, wait);
         }
     }
 
