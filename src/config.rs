@@ -35,7 +35,9 @@ mod tests;
 
 pub use self::aws::{Aws, Credentials, Secret};
 pub use self::handler::{Exec, Handler, Http};
-pub use self::idempotency::{Idempotency, IdempotencyStore, OnStoreError, RedisServer};
+pub use self::idempotency::{
+    DynamodbTable, Idempotency, IdempotencyStore, OnStoreError, RedisServer,
+};
 pub use self::local::Local;
 pub use self::log::{Level, Log, LogFormat, LogTarget};
 pub use self::mistakes::{Mistake, Mistakes};

@@ -28,7 +28,7 @@ pub(super) fn read(document: &Document) -> Config {
     let base = Written::read(&mut aws);
     aws.finish();
 
-    let idempotency = Idempotency::read(root.table("idempotency"));
+    let idempotency = Idempotency::read(root.table("idempotency"), &base);
     let spools = named(root.tables("spool"), |section| Spool::read(section, &base));
     let outboxes = named(root.tables("outbox"), |section| Outbox::read(section, &base));
     let queues = named(root.tables("queue"), |section| Queue::read(section, &base));

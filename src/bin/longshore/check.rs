@@ -68,6 +68,7 @@ async fn online(args: &Check, config: &Config, findings: &mut Findings) {
         .chain(config.outboxes.values())
         .map(|s| &s.aws)
         .chain(config.queues.values().map(|q| &q.aws))
+        .chain(config.idempotency.iter().filter_map(|locks| locks.table()).map(|t| &t.aws))
     {
         identities.insert(format!("{aws:?}"), aws);
     }
@@ -81,7 +82,7 @@ async fn online(args: &Check, config: &Config, findings: &mut Findings) {
         findings.tell_all(spool::check(name, settings, &connections, args.probe).await);
     }
     if let Some(settings) = &config.idempotency {
-        findings.tell_all(lock::check(settings).await);
+        findings.tell_all(lock::check(settings, &connections).await);
     }
     for (name, settings) in &config.queues {
         findings.tell_all(handlers::check(name, settings));

@@ -55,7 +55,9 @@ fn every_key_that_is_read_stands_in_the_reference() {
     ];
     for key in document.known() {
         let last = key.rsplit('.').next().unwrap();
-        let of_aws = ["spool.", "outbox.", "queue."].iter().any(|table| key.starts_with(table))
+        let of_aws = ["spool.", "outbox.", "queue.", "idempotency."]
+            .iter()
+            .any(|table| key.starts_with(table))
             && written.contains(&format!("aws.{last}"));
         let is_table = tables.contains(&last);
         // The kinds of handler are shown once each, not once for every place of a handler.
