@@ -137,6 +137,12 @@ fn the_examples_of_keys_without_default_are_sound() {
         if key == "servers_file" {
             changed.retain(|line| !line.starts_with("servers = "));
         }
+        if key == "table" {
+            changed.retain(|line| !line.starts_with("servers = "));
+            for line in &mut changed {
+                *line = line.replace("store = \"redis\"", "store = \"dynamodb\"");
+            }
+        }
         if key == "topic" {
             changed.retain(|line| line != "queue = \"notices\"");
         }
