@@ -40,7 +40,9 @@ pub use self::aws::{Aws, Credentials, Secret};
 pub(crate) use self::events::route_mistakes;
 pub use self::events::{Events, Initialization};
 pub use self::handler::{Exec, Handler, Http};
-pub use self::idempotency::{Idempotency, IdempotencyStore, OnStoreError, RedisServer};
+pub use self::idempotency::{
+    DynamodbTable, Idempotency, IdempotencyStore, OnStoreError, RedisServer,
+};
 pub use self::local::Local;
 pub use self::log::{Level, Log, LogFormat, LogTarget};
 pub use self::mistakes::{Mistake, Mistakes};

@@ -137,6 +137,16 @@ impl Local {
         self.door.sns.ensure(name, REGION).map_err(|fault| refused("topic", name, fault))
     }
 
+    /// Creates the table unless it is there; its key is this one string.
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`] for a name that DynamoDB would refuse.
+    pub fn ensure_table(&self, name: &str, key: &str) -> Result<()> {
+        self.door.dynamodb.ensure(name, key, REGION).map_err(|refusal| {
+            Error::new(Kind::Invalid, format!("creating the table {name:?}: {refusal}"))
+        })
+    }
+
     /// Answers every receive empty from now on, the waiting ones at once, so that a daemon that
     /// drains does not wait for its long polls. Everything else goes on. Cannot be taken back.
     pub fn drain(&self) {

@@ -4,6 +4,7 @@
 //! them from handling it again. Keys and values are the caller's; a store knows nothing of queues.
 
 mod check;
+pub mod dynamodb;
 mod memory;
 mod redlock;
 
@@ -12,9 +13,11 @@ use std::time::Duration;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use self::dynamodb::Dynamodb;
 use self::memory::Memory;
 use self::redlock::Redlock;
-use crate::config::{Idempotency, IdempotencyStore};
+use crate::aws::Aws;
+use crate::config::{self, Idempotency, IdempotencyStore};
 use crate::error::{Error, Kind, Result};
 
 pub use self::check::check;
@@ -30,6 +33,7 @@ pub struct Store(Backend);
 enum Backend {
     Memory(Memory),
     Redis(Redlock),
+    Dynamodb(Box<Dynamodb>),
 }
 
 /// What came of asking for a lock.
@@ -58,14 +62,22 @@ impl Store {
         Self(Backend::Memory(Memory::default()))
     }
 
+    /// A store in this table of DynamoDB, reached by these settings. No request is sent yet.
+    pub fn dynamodb(aws: Aws, settings: config::Aws, table: String) -> Self {
+        Self(Backend::Dynamodb(Box::new(Dynamodb::new(aws, settings, table))))
+    }
+
     /// The store that the settings name. No request is sent yet.
     ///
     /// # Errors
     /// [`Kind::Settings`] where a server cannot be used as it is written.
-    pub fn open(settings: &Idempotency) -> Result<Self> {
+    pub fn open(settings: &Idempotency, aws: &Aws) -> Result<Self> {
         Ok(match &settings.store {
             IdempotencyStore::Memory => Self::memory(),
             IdempotencyStore::Redis(servers) => Self(Backend::Redis(Redlock::new(servers)?)),
+            IdempotencyStore::Dynamodb(table) => {
+                Self::dynamodb(aws.clone(), table.aws.clone(), table.name.clone())
+            }
         })
     }
 
@@ -79,6 +91,7 @@ impl Store {
         match &self.0 {
             Backend::Memory(memory) => Ok(memory.lock(key, lease)),
             Backend::Redis(redis) => redis.lock(key, lease).await,
+            Backend::Dynamodb(table) => table.lock(key, lease).await,
         }
     }
 
@@ -90,6 +103,7 @@ impl Store {
         match &self.0 {
             Backend::Memory(memory) => Ok(memory.renew(lock, lease)),
             Backend::Redis(redis) => redis.renew(lock, lease).await,
+            Backend::Dynamodb(table) => table.renew(lock, lease).await,
         }
     }
 
@@ -104,6 +118,7 @@ impl Store {
                 Ok(())
             }
             Backend::Redis(redis) => redis.release(lock).await,
+            Backend::Dynamodb(table) => table.unlock(lock).await,
         }
     }
 
@@ -118,6 +133,7 @@ impl Store {
                 Ok(())
             }
             Backend::Redis(redis) => redis.finish(key, keep).await,
+            Backend::Dynamodb(table) => table.finish(key, keep).await,
         }
     }
 
@@ -129,6 +145,7 @@ impl Store {
         match &self.0 {
             Backend::Memory(memory) => Ok(memory.is_finished(key)),
             Backend::Redis(redis) => redis.is_finished(key).await,
+            Backend::Dynamodb(table) => table.is_finished(key).await,
         }
     }
 
@@ -153,3 +170,6 @@ impl Store {
         self.is_finished(&id).await.map(|_| ())
     }
 }
+
+#[cfg(test)]
+mod contract;

@@ -165,7 +165,7 @@ impl Worker {
         let locks = match (self.locks, &self.config.idempotency) {
             (_, None) => None,
             (Some(store), Some(settings)) => Some((store, settings)),
-            (None, Some(settings)) => Some((Store::open(settings)?, settings)),
+            (None, Some(settings)) => Some((Store::open(settings, &self.aws)?, settings)),
         };
         let readiness = Readiness::new();
         let mut spools = Vec::new();

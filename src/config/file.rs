@@ -33,7 +33,7 @@ pub(super) fn read(document: &Document) -> Config {
     iniesta::check(document);
     let events = Events::read(root.table("events"), &base);
 
-    let idempotency = Idempotency::read(root.table("idempotency"));
+    let idempotency = Idempotency::read(root.table("idempotency"), &base);
     let spools = named(root.tables("spool"), |section| Spool::read(section, &base));
     let outboxes = named(root.tables("outbox"), |section| Outbox::read(section, &base));
     let queues = named(root.tables("queue"), |section| Queue::read(section, &base, &events));

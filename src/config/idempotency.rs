@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use reqwest::Url;
 
-use super::aws::Secret;
+use super::aws::{Aws, Secret, Written};
 use super::section::Section;
 use super::{env, iniesta, names};
 
@@ -30,6 +30,17 @@ pub enum IdempotencyStore {
     Memory,
     /// In one Redis server, or in several that know nothing of each other.
     Redis(Vec<RedisServer>),
+    /// In one table of DynamoDB.
+    Dynamodb(DynamodbTable),
+}
+
+/// A table of DynamoDB, and how to reach it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DynamodbTable {
+    /// Its name.
+    pub name: String,
+    /// The keys of `[idempotency]` over those of `[aws]`.
+    pub aws: Aws,
 }
 
 /// What becomes of messages while the store is away.
@@ -60,6 +71,21 @@ pub struct RedisServer {
 
 /// A lock of less than this could not be renewed in time.
 const SHORTEST_LOCK: Duration = Duration::from_secs(1);
+/// Keys that mean nothing to the other stores.
+const OF_REDIS: [&str; 3] = ["servers", "servers_file", "password_file"];
+const OF_DYNAMODB: [&str; 11] = [
+    "table",
+    "region",
+    "profile",
+    "access_key_id",
+    "secret_access_key",
+    "secret_access_key_file",
+    "session_token",
+    "session_token_file",
+    "role_arn",
+    "endpoint_url",
+    "path_style",
+];
 const REDIS_PORT: u16 = 6379;
 /// More of them only cost time.
 const MOST_SERVERS: usize = 15;
@@ -127,9 +153,11 @@ impl Idempotency {
     }
 
     /// Nothing where the table is not written, or names no store.
-    pub(super) fn read(mut section: Section<'_>) -> Option<Self> {
+    pub(super) fn read(mut section: Section<'_>, base: &Written) -> Option<Self> {
         let kind = section.formed("store", store);
         let servers = servers(&mut section);
+        let table = section.formed("table", names::table);
+        let aws = Written::read(&mut section);
         let timeouts = SHORTEST_LOCK..=Duration::from_hours(1);
         let document = section.document;
         let lock_timeout =
@@ -139,9 +167,17 @@ impl Idempotency {
             .or_else(|| iniesta::whole(document, iniesta::LOCK_ATTEMPTS, 1..=100));
         let on_store_error = section.formed("on_store_error", on_store_error);
         if section.is_written() && !section.has("store") {
-            section.missing("store", "\"redis\" (or \"memory\", for one daemon alone)");
+            section.missing(
+                "store",
+                "\"redis\" (or \"dynamodb\", or \"memory\" for one daemon alone)",
+            );
         }
-        let given = ["servers", "servers_file", "password_file"].into_iter();
+        for (owner, keys) in [("redis", &OF_REDIS[..]), ("dynamodb", &OF_DYNAMODB[..])] {
+            let foreign = |key: &&&str| kind.is_some_and(|kind| kind != owner) && section.has(key);
+            for key in keys.iter().filter(foreign) {
+                section.blame(key, format!("{key} is for store = \"{owner}\""));
+            }
+        }
         let store = match kind {
             Some("redis") => {
                 if !section.has("servers") && !section.has("servers_file") {
@@ -149,12 +185,17 @@ impl Idempotency {
                 }
                 Some(IdempotencyStore::Redis(servers))
             }
-            Some(_) => {
-                for key in given.filter(|key| section.has(key)) {
-                    section.blame(key, format!("{key} is for store = \"redis\""));
+            Some("dynamodb") => {
+                if !section.has("table") {
+                    section.missing("table", "\"longshore\"");
                 }
-                Some(IdempotencyStore::Memory)
+                let aws = aws.over(base).resolve();
+                Some(IdempotencyStore::Dynamodb(DynamodbTable {
+                    name: table.unwrap_or_default(),
+                    aws,
+                }))
             }
+            Some(_) => Some(IdempotencyStore::Memory),
             None => None,
         };
         section.finish();
@@ -169,10 +210,18 @@ impl Idempotency {
         })
     }
 
+    /// The table, where it is DynamoDB that keeps them.
+    pub const fn table(&self) -> Option<&DynamodbTable> {
+        match &self.store {
+            IdempotencyStore::Dynamodb(table) => Some(table),
+            IdempotencyStore::Memory | IdempotencyStore::Redis(_) => None,
+        }
+    }
+
     /// The servers that are not this host.
     pub(super) fn beyond_this_host(&self) -> impl Iterator<Item = &RedisServer> {
         let servers = match &self.store {
-            IdempotencyStore::Memory => &[][..],
+            IdempotencyStore::Memory | IdempotencyStore::Dynamodb(_) => &[][..],
             IdempotencyStore::Redis(servers) => servers,
         };
         let is_near = |server: &RedisServer| {
@@ -193,8 +242,9 @@ impl Idempotency {
 fn store(text: &str) -> Result<&'static str, String> {
     match text {
         "redis" => Ok("redis"),
+        "dynamodb" => Ok("dynamodb"),
         "memory" => Ok("memory"),
-        _ => Err(format!("{text:?} is no store; there are redis and memory")),
+        _ => Err(format!("{text:?} is no store; there are redis, dynamodb and memory")),
     }
 }
 

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::aws::{Aws, Credentials, Secret};
 use super::handler::Handler;
+use super::idempotency::IdempotencyStore;
 use super::log::Log;
 use super::mistakes::Mistakes;
 use super::names::{self, QueueAddress};
@@ -99,6 +100,11 @@ impl Config {
             if !local.yes {
                 urls_beyond(name, queue, &mut wrong);
             }
+        }
+        if let Some(IdempotencyStore::Dynamodb(table)) =
+            self.idempotency.as_mut().map(|locks| &mut locks.store)
+        {
+            seal(&mut table.aws, local.endpoint);
         }
         if let Some(idempotency) = self.idempotency.as_ref().filter(|_| !local.yes) {
             let beyond = idempotency.beyond_this_host();

@@ -171,6 +171,14 @@ pub(super) fn bucket(name: &str) -> Result<String, String> {
     Err(format!("{name:?} is no bucket; its name has 3 to 63 of a-z 0-9 - .{hint}"))
 }
 
+pub(super) fn table(name: &str) -> Result<String, String> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+    if (3..=255).contains(&name.len()) && name.chars().all(allowed) {
+        return Ok(name.to_owned());
+    }
+    Err(format!("{name:?} is no name of a DynamoDB table; it has 3 to 255 of a-z A-Z 0-9 _ . -"))
+}
+
 pub(super) fn region(name: &str) -> Result<String, String> {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let starts_well = name.starts_with(|c: char| c.is_ascii_lowercase());

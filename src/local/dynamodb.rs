@@ -21,7 +21,7 @@ mod tables;
 mod value;
 mod write;
 
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use self::ask::Ask;
 pub(super) use self::refusal::Refusal;
@@ -38,6 +38,20 @@ pub(super) struct Dynamodb {
 impl Dynamodb {
     pub(super) fn new(clock: Clock) -> Self {
         Self { clock, tables: Guarded::default() }
+    }
+
+    /// Creates the table unless it is there; its key is this one string.
+    pub(super) fn ensure(&self, name: &str, key: &str, region: &str) -> Result<(), Refusal> {
+        let input = json!({
+            "TableName": name,
+            "AttributeDefinitions": [{ "AttributeName": key, "AttributeType": "S" }],
+            "KeySchema": [{ "AttributeName": key, "KeyType": "HASH" }],
+            "BillingMode": "PAY_PER_REQUEST",
+        });
+        match self.call(region, "CreateTable", input) {
+            Err(refusal) if refusal.code != "ResourceInUseException" => Err(refusal),
+            Ok(_) | Err(_) => Ok(()),
+        }
     }
 
     /// Answers one operation.

@@ -1,12 +1,14 @@
 //! What `longshore check` says of the store of locks and finished ids. Writes nothing.
 
+use super::dynamodb::table;
 use super::redlock::Server;
-use crate::config::{Idempotency, IdempotencyStore, RedisServer};
+use crate::aws::Aws;
+use crate::config::{DynamodbTable, Idempotency, IdempotencyStore, RedisServer};
 use crate::error::{Kind, Result};
 use crate::finding::Finding;
 
 /// Asks the store whether it is there.
-pub async fn check(settings: &Idempotency) -> Vec<Finding> {
+pub async fn check(settings: &Idempotency, aws: &Aws) -> Vec<Finding> {
     let findings = match &settings.store {
         IdempotencyStore::Memory => vec![
             Finding::limited(
@@ -14,12 +16,20 @@ pub async fn check(settings: &Idempotency) -> Vec<Finding> {
                  no other daemon sees them, and a restart forgets them",
             )
             .fix(
-                "where more than one daemon reads a queue, set store = \"redis\" in [idempotency]",
+                "where more than one daemon reads a queue, set store = \"redis\" or \"dynamodb\" in [idempotency]",
             ),
         ],
         IdempotencyStore::Redis(servers) => of_servers(servers).await,
+        IdempotencyStore::Dynamodb(table) => of_table(table, aws).await,
     };
     findings.into_iter().map(|finding| finding.about("idempotency")).collect()
+}
+
+async fn of_table(settings: &DynamodbTable, aws: &Aws) -> Vec<Finding> {
+    match aws.connect(&settings.aws).await {
+        Ok(connection) => table::check(&connection, &settings.name).await,
+        Err(error) => vec![Finding::of_error(&error, 69)],
+    }
 }
 
 async fn of_servers(servers: &[RedisServer]) -> Vec<Finding> {

@@ -13,7 +13,9 @@ use crate::{handlers, lock, queue, spool, units, wiring};
 pub async fn identities(config: &Config, aws: &Aws, mut tell: impl FnMut(Vec<Finding>)) {
     let mut identities: BTreeMap<String, &config::Aws> = BTreeMap::new();
     let spools = config.spools.values().chain(config.outboxes.values()).map(|spool| &spool.aws);
-    for aws in spools.chain(config.queues.values().map(|queue| &queue.aws)) {
+    let queues = config.queues.values().map(|queue| &queue.aws);
+    let locks = config.idempotency.iter().filter_map(|locks| locks.table()).map(|table| &table.aws);
+    for aws in spools.chain(queues).chain(locks) {
         identities.insert(format!("{aws:?}"), aws);
     }
     for settings in identities.values() {
@@ -29,7 +31,7 @@ pub async fn check(config: &Config, aws: &Aws, probe: bool, mut tell: impl FnMut
         tell(spool::check(name, settings, aws, probe).await);
     }
     if let Some(settings) = &config.idempotency {
-        tell(lock::check(settings).await);
+        tell(lock::check(settings, aws).await);
     }
     for (name, settings) in &config.queues {
         tell(handlers::check(name, settings));

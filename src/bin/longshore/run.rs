@@ -113,6 +113,9 @@ async fn make_what_is_named(aws: &Local, config: &mut Config) -> Result<()> {
             }
         }
     }
+    if let Some(table) = config.idempotency.iter().find_map(|locks| locks.table()) {
+        aws.ensure_table(&table.name, "id")?;
+    }
     for queue in config.queues.values() {
         aws.ensure_queue(&queue.queue)?;
         if let Some(dead_letters) = &queue.dead_letter_queue {

@@ -13,7 +13,7 @@ fn refused(lines: &str) -> String {
 fn servers(config: &Config) -> Vec<RedisServer> {
     match &config.idempotency.as_ref().unwrap().store {
         IdempotencyStore::Redis(servers) => servers.clone(),
-        IdempotencyStore::Memory => panic!("{config:?}"),
+        IdempotencyStore::Memory | IdempotencyStore::Dynamodb(_) => panic!("{config:?}"),
     }
 }
 
@@ -30,6 +30,22 @@ fn every_key_has_its_default_and_queues_may_opt_out() {
     let out = out.unwrap();
     assert!(!out.queues["q"].idempotency);
     assert!(out.notes[0].contains("every queue has opted out"), "{:?}", out.notes);
+}
+
+#[test]
+fn a_table_is_reached_by_the_keys_of_aws_and_its_own() {
+    let config = toml_text(&format!(
+        "[aws]\nregion = \"us-west-2\"\nprofile = \"warehouse\"\n{}[idempotency]\n\
+         store = \"dynamodb\"\ntable = \"longshore\"\nregion = \"eu-west-1\"\n",
+        queue_with("")
+    ));
+    let idempotency = config.unwrap().idempotency.unwrap();
+    let table = idempotency.table().unwrap();
+    assert_eq!(
+        (table.name.as_str(), table.aws.region.as_deref()),
+        ("longshore", Some("eu-west-1"))
+    );
+    assert_eq!(table.aws.profile.as_deref(), Some("warehouse"));
 }
 
 #[test]
@@ -90,6 +106,14 @@ fn mistakes_name_the_key_and_what_to_write() {
             "stands there twice",
         ),
         ("store = \"memory\"\nservers = [\"redis://a\"]", "servers is for store = \"redis\""),
+        ("store = \"dynamodb\"", "write table = \"longshore\""),
+        ("store = \"dynamodb\"\ntable = \"a b\"", "\"a b\" is no name of a DynamoDB table"),
+        (
+            "store = \"dynamodb\"\ntable = \"abc\"\nservers = [\"redis://a\"]",
+            "servers is for store = \"redis\"",
+        ),
+        ("store = \"memory\"\ntable = \"abc\"", "table is for store = \"dynamodb\""),
+        ("store = \"memory\"\nregion = \"us-west-2\"", "region is for store = \"dynamodb\""),
         ("store = \"memory\"\non_store_error = \"panic\"", "neither retry nor proceed"),
         ("store = \"memory\"\nlock_timeout = \"10ms\"", "lock_timeout"),
         ("store = \"memory\"\nlock_attempts = 0", "lock_attempts"),

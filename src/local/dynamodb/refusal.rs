@@ -1,5 +1,7 @@
 //! What DynamoDB answers when it refuses: a code, a text, and what some codes carry along.
 
+use std::fmt;
+
 use hyper::StatusCode;
 use serde_json::{Map, Value as Json, json};
 
@@ -9,6 +11,12 @@ pub(crate) struct Refusal {
     pub(super) message: String,
     /// The item that failed its condition, or the reasons of a cancelled transaction.
     pub(super) more: Map<String, Json>,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
 }
 
 impl Refusal {

@@ -83,7 +83,7 @@ async fn our_own_files_are_no_objects_and_other_services_are_refused() {
     let rest = "HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n";
     let lock = raw(&local, &format!("GET /.longshore/lock {rest}\r\n")).await;
     assert!(lock.contains("InvalidBucketName"), "{lock}");
-    let target = "X-Amz-Target: DynamoDB_20120810.ListTables";
+    let target = "X-Amz-Target: Kinesis_20131202.ListStreams";
     let tables = raw(&local, &format!("POST / {rest}{target}\r\n\r\n")).await;
     assert!(tables.starts_with("HTTP/1.1 400") && tables.contains("UnknownOperation"), "{tables}");
 }

@@ -175,7 +175,7 @@ async fn an_update_counts_exactly_and_never_touches_the_key() {
         ("SET site = :one", "part of the key"),
         ("SET seen = :one, seen = :one", "overlap"),
         ("SET status = :one", "reserved keyword: status"),
-        ("SET seen = missing + :one", "does not exist in the item"),
+        ("SET seen = nothing + :one", "does not exist in the item"),
         ("SET seen = :other", "not defined"),
         ("REMOVE seen", "unused"),
     ] {

@@ -99,6 +99,7 @@ async fn release(store: &Store, lock: &Lock) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aws::Aws;
     use crate::config::{IdempotencyStore, RedisServer};
 
     const LEASE: Duration = Duration::from_secs(10);
@@ -113,7 +114,7 @@ mod tests {
     /// Nobody listens there.
     fn unreachable() -> Store {
         let server = RedisServer::read("redis://127.0.0.1:1").unwrap();
-        Store::open(&Idempotency::new(IdempotencyStore::Redis(vec![server]))).unwrap()
+        Store::open(&Idempotency::new(IdempotencyStore::Redis(vec![server])), &Aws::new()).unwrap()
     }
 
     #[tokio::test(start_paused = true)]

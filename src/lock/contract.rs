@@ -1,0 +1,105 @@
+//! What every store must do, whichever it is. On real time, since a server's clock cannot be turned.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{Attempt, Lock, Store};
+
+const LEASE: Duration = Duration::from_secs(30);
+const SHORT: Duration = Duration::from_millis(700);
+/// A store may allow for clocks that differ.
+const ALLOWED: Duration = Duration::from_secs(1);
+
+async fn held(store: &Store, key: &str, lease: Duration) -> Lock {
+    match store.lock(key, lease).await.unwrap() {
+        Attempt::Held(lock) => lock,
+        Attempt::Busy(left) => panic!("{key} is held for {left:?}"),
+    }
+}
+
+async fn busy(store: &Store, key: &str) -> Option<Duration> {
+    match store.lock(key, LEASE).await.unwrap() {
+        Attempt::Held(lock) => {
+            store.unlock(&lock).await.unwrap();
+            None
+        }
+        Attempt::Busy(left) => Some(left),
+    }
+}
+
+pub(super) async fn holds_for(store: &Store) {
+    one_holder(store).await;
+    an_end(store).await;
+    finished_ids(store).await;
+    many_at_once(store).await;
+    store.probe().await.unwrap();
+}
+
+async fn one_holder(store: &Store) {
+    let began = Instant::now();
+    let mut first = held(store, "one", LEASE).await;
+    assert!(first.until <= Instant::now() + LEASE && first.until > began + LEASE / 2);
+    let left = busy(store, "one").await.unwrap();
+    assert!(left > LEASE / 2 && left <= LEASE + ALLOWED, "{left:?}");
+    assert_eq!(busy(store, "another").await, None);
+    let foreign = Lock { token: "somebody else's".to_owned(), ..first.clone() };
+    store.unlock(&foreign).await.unwrap();
+    assert!(!store.renew(&mut foreign.clone(), LEASE).await.unwrap());
+    assert!(busy(store, "one").await.is_some(), "a foreign token does not unlock");
+    let before = first.until;
+    assert!(store.renew(&mut first, LEASE * 2).await.unwrap());
+    assert!(first.until > before);
+    assert!(busy(store, "one").await.unwrap() > LEASE);
+    store.unlock(&first).await.unwrap();
+    store.unlock(&first).await.unwrap();
+    assert_eq!(busy(store, "one").await, None);
+    assert!(!store.renew(&mut first, LEASE).await.unwrap(), "nobody holds it");
+    assert_eq!(busy(store, "one").await, None, "a renewal takes no lock");
+}
+
+async fn an_end(store: &Store) {
+    let began = Instant::now();
+    let mut first = held(store, "ending", SHORT).await;
+    let second = loop {
+        match store.lock("ending", LEASE).await.unwrap() {
+            Attempt::Held(lock) => break lock,
+            Attempt::Busy(left) => {
+                assert!(began.elapsed() < SHORT + ALLOWED + Duration::from_secs(20), "{left:?}");
+                tokio::time::sleep(left.max(Duration::from_millis(5))).await;
+            }
+        }
+    };
+    assert!(began.elapsed() >= SHORT, "taken after {:?}", began.elapsed());
+    assert!(first.until < Instant::now(), "the first knew that it was over");
+    assert!(!store.renew(&mut first, LEASE).await.unwrap());
+    store.unlock(&first).await.unwrap();
+    assert!(busy(store, "ending").await.is_some(), "it is the second's");
+    store.unlock(&second).await.unwrap();
+}
+
+async fn finished_ids(store: &Store) {
+    assert!(!store.is_finished("id").await.unwrap());
+    store.finish("id", Duration::from_hours(24 * 14)).await.unwrap();
+    store.finish("id", Duration::from_hours(24 * 14)).await.unwrap();
+    assert!(store.is_finished("id").await.unwrap());
+    assert!(!store.is_finished("i").await.unwrap());
+    let began = Instant::now();
+    store.finish("soon over", SHORT).await.unwrap();
+    while store.is_finished("soon over").await.unwrap() {
+        assert!(began.elapsed() < Duration::from_secs(20));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(began.elapsed() >= SHORT);
+}
+
+async fn many_at_once(store: &Store) {
+    let all = futures_util::future::join_all((0..16).map(|_| store.lock("crowd", LEASE))).await;
+    let held = all.into_iter().filter(|one| matches!(one, Ok(Attempt::Held(_)))).count();
+    assert_eq!(held, 1);
+}
+
+#[tokio::test]
+async fn memory_keeps_it() {
+    holds_for(&Store::memory()).await;
+}
