@@ -2,6 +2,7 @@
 
 mod args;
 mod check;
+mod consent;
 mod lines;
 mod local;
 mod progress;
@@ -12,6 +13,8 @@ mod run;
 mod say;
 mod send;
 mod settings;
+mod sns;
+mod sqs;
 
 use std::process::ExitCode;
 
@@ -55,6 +58,8 @@ fn execute(args: Args) -> Result<u8> {
         Command::Put(put) => put::run(&put),
         Command::Send(send) => send::run(send),
         Command::Redrive(redrive) => redrive::run(redrive),
+        Command::Sqs(sqs) => sqs::run(sqs),
+        Command::Sns(sns) => sns::run(sns),
     }
 }
 

@@ -41,18 +41,37 @@ impl Reach {
         let mut config = self.config.as_deref().map(Config::load).transpose()?;
         let settings = config.as_mut().and_then(|config| config.queues.remove(named));
         let queue = settings.as_ref().map_or(named, |known| &known.queue).to_owned();
-        let mut aws = match (&settings, config) {
+        let aws = match (&settings, config) {
             (Some(known), _) => known.aws.clone(),
             (None, Some(config)) => config.aws,
             (None, None) => config::Aws::default(),
         };
+        let aws = self.over(aws, region_of(&queue));
+        Ok(Place { queue, aws, settings })
+    }
+
+    /// How to reach what is named by the command line alone.
+    pub(crate) fn aws(&self) -> Result<config::Aws> {
+        self.aws_of("")
+    }
+
+    /// How to reach a topic, named by its name or ARN.
+    pub(crate) fn aws_of(&self, arn: &str) -> Result<config::Aws> {
+        let config = self.config.as_deref().map(Config::load).transpose()?;
+        let aws = config.map_or_else(config::Aws::default, |config| config.aws);
+        Ok(self.over(aws, region_of(arn)))
+    }
+
+    /// What the command line says, over the settings; a region that stands in an ARN or URL over
+    /// both.
+    fn over(&self, mut aws: config::Aws, region: Option<&str>) -> config::Aws {
         if let Some(endpoint) = self.local.as_ref().or(self.endpoint_url.as_ref()) {
             aws.endpoint_url = Some(endpoint.clone());
             aws.sealed = self.local.is_some();
         }
-        if let Some(region) = region_of(&queue).or(self.region.as_deref()) {
+        if let Some(region) = region.or(self.region.as_deref()) {
             aws.region = Some(region.to_owned());
         }
-        Ok(Place { queue, aws, settings })
+        aws
     }
 }

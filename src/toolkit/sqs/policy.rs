@@ -97,8 +97,8 @@ fn statement(queue_arn: &str, source: &Source<'_>) -> Value {
 /// The same for the same source, since the names of statements may not repeat.
 fn sid(source: &Source<'_>) -> String {
     let digest = Sha1::digest(format!("{} {}", source.service, source.arn));
-    let digits: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    format!("Longshore{digits}")
+    let [a, b, c, d, e, f, g, h, ..]: [u8; 20] = digest.into();
+    format!("Longshore{:016x}", u64::from_be_bytes([a, b, c, d, e, f, g, h]))
 }
 
 /// What cannot be judged is not taken for a permission: then ours is added.
