@@ -30,3 +30,4 @@ mod spool;
 mod status_page;
 mod support_works;
 mod systemd;
+mod toolkit;

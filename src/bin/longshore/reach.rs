@@ -12,17 +12,17 @@ use crate::args::DEFAULT_ENDPOINT;
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Reach {
     /// Settings file whose [aws] and [queue.NAME] sections are used
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Ask the embedded AWS of `longshore local` or `run --local`
-    #[arg(long, value_name = "URL", num_args = 0..=1, require_equals = true,
+    #[arg(long, global = true, value_name = "URL", num_args = 0..=1, require_equals = true,
           default_missing_value = DEFAULT_ENDPOINT, conflicts_with = "config")]
     local: Option<String>,
     /// Ask this endpoint
-    #[arg(long, value_name = "URL", conflicts_with = "local")]
+    #[arg(long, global = true, value_name = "URL", conflicts_with = "local")]
     endpoint_url: Option<String>,
     /// The region, unless an ARN or URL names it
-    #[arg(long)]
+    #[arg(long, global = true)]
     region: Option<String>,
 }
 
