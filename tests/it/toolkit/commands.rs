@@ -16,7 +16,8 @@ fn at(server: &Emulator, launch: Launch) -> Finished {
     launch.endpoint(&server.endpoint()).finish()
 }
 
-/// What the aws CLI says.
+/// What the aws CLI says. Of SQS it must be told the endpoint: there it does not heed the
+/// environment.
 fn aws<const N: usize>(server: &Emulator, args: [&str; N]) -> Value {
     let finished = at(server, program(&venv("aws"), args).env("AWS_DEFAULT_REGION", "us-east-1"));
     assert_eq!(finished.code, 0, "{}", finished.said());
@@ -49,7 +50,7 @@ fn queue_by_its_verbs(server: &Emulator) {
     assert_eq!(exists["exists"], true);
 
     // Read back by other hands.
-    let url = url.trim();
+    let (url, endpoint) = (url.trim(), server.endpoint());
     let read = aws(
         server,
         [
@@ -59,11 +60,14 @@ fn queue_by_its_verbs(server: &Emulator) {
             url,
             "--attribute-names",
             "VisibilityTimeout",
+            "--endpoint-url",
+            &endpoint,
         ],
     );
     assert_eq!(read["Attributes"]["VisibilityTimeout"], "60");
     let fifo = url.replace("/orders", "/orders-b.fifo");
-    let tags = aws(server, ["sqs", "list-queue-tags", "--queue-url", &fifo]);
+    let tags =
+        aws(server, ["sqs", "list-queue-tags", "--queue-url", &fifo, "--endpoint-url", &endpoint]);
     assert_eq!(tags["Tags"], json!({ "team": "shop" }));
     run(server, ["sqs", "attributes", "orders", "--set", "DelaySeconds=0"]).expect(0, &[]);
     run(server, ["sqs", "attributes", "orders"]).expect(0, &["VisibilityTimeout=60"]);
