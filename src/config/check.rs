@@ -6,13 +6,15 @@ use std::path::{Component, Path, PathBuf};
 use super::document::Document;
 use super::names::QueueAddress;
 use super::queue::Queue;
-use super::{Config, zc};
+use super::{Config, events, zc};
 use crate::units;
 
 pub(super) fn all(config: &Config, document: &Document) {
+    let has_topic = config.events.topic.is_some();
     if config.spools.is_empty()
         && config.outboxes.is_empty()
         && config.queues.is_empty()
+        && !has_topic
         && !document.has_mistakes()
     {
         document.blame(
@@ -28,6 +30,7 @@ pub(super) fn all(config: &Config, document: &Document) {
         outlets(name, queue, document);
     }
     shared_queues(config, document);
+    events::check(config, document);
     lock_servers(config, document);
     slow_stops(config, document);
 }
@@ -139,7 +142,7 @@ fn lock_servers(config: &Config, document: &Document) {
     let opted_out = config.queues.values().filter(|queue| !queue.idempotency).count();
     if !config.queues.is_empty() && opted_out == config.queues.len() {
         let at = document.place(&["idempotency"]);
-        document.note(at, "idempotency: every queue has opted out of it".to_owned());
+        document.note(at, "idempotency: every queue has opted out of it");
     }
 }
 
