@@ -170,7 +170,7 @@ async fn execute(args: Args) -> Result<u8> {
             sns::delete(&client, &arn).await?;
             told.of(format!("deleted {arn}"), json!({ "deleted": arn }));
         }
-        Verb::Subscribe(wanted) => subscribe(&reach, wanted, &told).await?,
+        Verb::Subscribe(wanted) => Box::pin(subscribe(&reach, wanted, &told)).await?,
         Verb::Unsubscribe { subscription, yes } => {
             let client = connect(&reach, &subscription).await?.sns;
             consent::given(yes, &format!("end subscription {subscription}"))?;
