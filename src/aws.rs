@@ -43,11 +43,14 @@ type Slot = Arc<OnceCell<Connection>>;
 /// Where what was found by its name is kept, for all who asked for it: the URL of a queue.
 pub(crate) type Found = Arc<RwLock<Option<String>>>;
 
+/// A thing by its kind and name, and how it is reached.
+type Name = (config::Aws, &'static str, String);
+
 /// All connections of a process. Clones share them.
 #[derive(Debug, Clone, Default)]
 pub struct Aws {
     made: Arc<Mutex<HashMap<config::Aws, Slot>>>,
-    found: Arc<Mutex<HashMap<(config::Aws, &'static str, String), Found>>>,
+    found: Arc<Mutex<HashMap<Name, Found>>>,
     settings: config::Aws,
     http: Option<SharedHttpClient>,
 }

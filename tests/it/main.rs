@@ -33,3 +33,4 @@ mod spool;
 mod status_page;
 mod support_works;
 mod systemd;
+mod toolkit;

@@ -50,6 +50,10 @@ pub(crate) enum Command {
     Send(crate::send::Args),
     /// Move messages from one queue to another
     Redrive(crate::redrive::Args),
+    /// Create, ask, read, empty and delete queues
+    Sqs(crate::sqs::Args),
+    /// Create, find and delete topics, and who is subscribed to them
+    Sns(crate::sns::Args),
 }
 
 /// Where the settings are looked for, the same for every subcommand.

@@ -3,6 +3,7 @@
 mod args;
 mod attribute;
 mod check;
+mod consent;
 mod lines;
 mod local;
 mod policy;
@@ -15,6 +16,8 @@ mod say;
 mod send;
 mod settings;
 mod setup;
+mod sns;
+mod sqs;
 
 use std::process::ExitCode;
 
@@ -60,6 +63,8 @@ fn execute(args: Args) -> Result<u8> {
         Command::Put(put) => put::run(&put),
         Command::Send(send) => send::run(send),
         Command::Redrive(redrive) => redrive::run(redrive),
+        Command::Sqs(sqs) => sqs::run(sqs),
+        Command::Sns(sns) => sns::run(sns),
     }
 }
 

@@ -12,17 +12,17 @@ use crate::args::DEFAULT_ENDPOINT;
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Reach {
     /// Settings file whose [aws] and [queue.NAME] sections are used
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Ask the embedded AWS of `longshore local` or `run --local`
-    #[arg(long, value_name = "URL", num_args = 0..=1, require_equals = true,
+    #[arg(long, global = true, value_name = "URL", num_args = 0..=1, require_equals = true,
           default_missing_value = DEFAULT_ENDPOINT, conflicts_with = "config")]
     local: Option<String>,
     /// Ask this endpoint
-    #[arg(long, value_name = "URL", conflicts_with = "local")]
+    #[arg(long, global = true, value_name = "URL", conflicts_with = "local")]
     endpoint_url: Option<String>,
     /// The region, unless an ARN or URL names it
-    #[arg(long)]
+    #[arg(long, global = true)]
     region: Option<String>,
 }
 
@@ -41,18 +41,37 @@ impl Reach {
         let mut config = self.config.as_deref().map(Config::load).transpose()?;
         let settings = config.as_mut().and_then(|config| config.queues.remove(named));
         let queue = settings.as_ref().map_or(named, |known| &known.queue).to_owned();
-        let mut aws = match (&settings, config) {
+        let aws = match (&settings, config) {
             (Some(known), _) => known.aws.clone(),
             (None, Some(config)) => config.aws,
             (None, None) => config::Aws::default(),
         };
+        let aws = self.over(aws, region_of(&queue));
+        Ok(Place { queue, aws, settings })
+    }
+
+    /// How to reach what is named by the command line alone.
+    pub(crate) fn aws(&self) -> Result<config::Aws> {
+        self.aws_of("")
+    }
+
+    /// How to reach a topic, named by its name or ARN.
+    pub(crate) fn aws_of(&self, arn: &str) -> Result<config::Aws> {
+        let config = self.config.as_deref().map(Config::load).transpose()?;
+        let aws = config.map_or_else(config::Aws::default, |config| config.aws);
+        Ok(self.over(aws, region_of(arn)))
+    }
+
+    /// What the command line says, over the settings; a region that stands in an ARN or URL over
+    /// both.
+    fn over(&self, mut aws: config::Aws, region: Option<&str>) -> config::Aws {
         if let Some(endpoint) = self.local.as_ref().or(self.endpoint_url.as_ref()) {
             aws.endpoint_url = Some(endpoint.clone());
             aws.sealed = self.local.is_some();
         }
-        if let Some(region) = region_of(&queue).or(self.region.as_deref()) {
+        if let Some(region) = region.or(self.region.as_deref()) {
             aws.region = Some(region.to_owned());
         }
-        Ok(Place { queue, aws, settings })
+        aws
     }
 }

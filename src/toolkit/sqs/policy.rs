@@ -1,7 +1,7 @@
 //! A queue's policy with one more sender let in: merged, never replaced.
 
+use md5::{Digest, Md5};
 use serde_json::{Map, Value, json};
-use sha1::{Digest, Sha1};
 
 use crate::error::{Error, Kind, Result};
 use crate::toolkit::permission::{Policy, Request, Verdict};
@@ -96,9 +96,8 @@ fn statement(queue_arn: &str, source: &Source<'_>) -> Value {
 
 /// The same for the same source, since the names of statements may not repeat.
 fn sid(source: &Source<'_>) -> String {
-    let digest = Sha1::digest(format!("{} {}", source.service, source.arn));
-    let digits: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    format!("Longshore{digits}")
+    let digest = Md5::digest(format!("{} {}", source.service, source.arn));
+    format!("Longshore{:032x}", u128::from_be_bytes(digest.into()))
 }
 
 /// What cannot be judged is not taken for a permission: then ours is added.

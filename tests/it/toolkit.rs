@@ -1,0 +1,7 @@
+//! The toolkit as a library, and its verbs on the command line.
+
+mod commands;
+mod lookups;
+mod receiving;
+mod resting;
+mod subscriptions;

@@ -1,0 +1,94 @@
+//! Clients, queues and topics by region and name: what is asked, how often, and what is said.
+
+use crate::support::{daemon::longshore, emulator::embedded, proxy::Proxy};
+use longshore::{
+    aws::Aws,
+    config,
+    error::Kind,
+    message::Outgoing,
+    toolkit::{
+        sns::{self, NewTopic},
+        sqs::{self, NewQueue},
+        transport::{CanReceive, CanSend},
+    },
+};
+use std::time::Duration;
+
+fn aws(endpoint: &str) -> Aws {
+    let endpoint_url = Some(endpoint.to_owned());
+    Aws::new().with(config::Aws { endpoint_url, sealed: true, ..config::Aws::default() })
+}
+
+fn orders() -> NewQueue {
+    NewQueue { name: "orders".to_owned(), ..NewQueue::default() }
+}
+
+#[tokio::test]
+async fn r5_a_missing_queue_or_topic_is_named_with_its_region_and_what_to_do() {
+    let server = embedded();
+    let aws = aws(&server.endpoint());
+    let queue = aws.queue("us-east-1", "missing").await.unwrap_err();
+    let topic = aws.topic("us-east-1", "missing").await.unwrap_err();
+    for (error, command) in [(queue, "longshore sqs create"), (topic, "longshore sns create")] {
+        assert_eq!(error.kind(), Kind::Missing);
+        for told in ["missing in us-east-1", "check its name and its region", command] {
+            assert!(error.to_string().contains(told), "{error}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn r6_two_resolutions_are_one_call_even_at_the_same_time() {
+    let server = embedded();
+    let proxy = Proxy::start(&server.endpoint());
+    let aws = aws(&proxy.endpoint());
+    sqs::create(&aws.sqs("us-east-1").await.unwrap(), &orders(), |_| ()).await.unwrap();
+    let clone = aws.clone();
+    let (one, two) =
+        tokio::join!(aws.queue("us-east-1", "orders"), clone.queue("us-east-1", "orders"));
+    let three = aws.queue("us-east-1", "orders").await.unwrap();
+    assert_eq!(one.unwrap().url().await.unwrap(), three.url().await.unwrap());
+    two.unwrap().send(Outgoing::text("hello")).await.unwrap();
+    assert_eq!(proxy.of("GetQueueUrl").len(), 1);
+    aws.queue("eu-west-1", "orders").await.unwrap();
+    assert_eq!(proxy.of("GetQueueUrl").len(), 2);
+
+    let topic = NewTopic { name: "events".to_owned(), ..NewTopic::default() };
+    let arn = sns::create(&aws.sns("us-east-1").await.unwrap(), &topic).await.unwrap();
+    for _ in 0..2 {
+        assert_eq!(aws.topic("us-east-1", "events").await.unwrap().arn(), arn);
+    }
+    assert_eq!(proxy.of("ListTopics").len(), 1);
+}
+
+#[tokio::test]
+async fn a_queue_that_is_gone_and_back_is_found_again() {
+    let server = embedded();
+    let proxy = Proxy::start(&server.endpoint());
+    let aws = aws(&proxy.endpoint());
+    let client = aws.sqs("us-east-1").await.unwrap();
+    sqs::create(&client, &orders(), |_| ()).await.unwrap();
+    let queue = aws.queue("us-east-1", "orders").await.unwrap();
+    sqs::delete(&client, &queue.url().await.unwrap()).await.unwrap();
+    let error = queue.send(Outgoing::text("lost?")).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Missing);
+    assert!(error.to_string().contains("queue orders in us-east-1"), "{error}");
+    sqs::create(&client, &orders(), |_| ()).await.unwrap();
+    queue.send(Outgoing::text("no")).await.unwrap();
+    // Nor does it matter to whom it was handed before.
+    sqs::delete(&client, &queue.url().await.unwrap()).await.unwrap();
+    sqs::create(&client, &orders(), |_| ()).await.unwrap();
+    queue.send(Outgoing::text("back")).await.unwrap();
+    assert_eq!(queue.receive(10, Duration::ZERO).await.unwrap().len(), 1);
+}
+
+#[test]
+fn r7_without_credentials_in_the_settings_the_default_chain_is_asked() {
+    let server = embedded();
+    let proxy = Proxy::start(&server.endpoint());
+    let list = longshore(["sqs", "list", "--endpoint-url", &proxy.endpoint()]);
+    list.env("AWS_ACCESS_KEY_ID", "OF-THE-CHAIN").finish().expect(0, &[]);
+    let seen = proxy.of("ListQueues");
+    let signed = seen[0].header("authorization").unwrap();
+    assert!(signed.contains("Credential=OF-THE-CHAIN/"), "{signed}");
+}
