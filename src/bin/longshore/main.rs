@@ -2,9 +2,11 @@
 
 mod args;
 mod check;
+mod events;
 mod lines;
 mod local;
 mod progress;
+mod publish;
 mod put;
 mod reach;
 mod redrive;
@@ -54,6 +56,9 @@ fn execute(args: Args) -> Result<u8> {
         Command::Check(check) => check::run(&check),
         Command::Put(put) => put::run(&put),
         Command::Send(send) => send::run(send),
+        Command::Publish(publish) => publish::run(&publish),
+        Command::FilterPolicies(args) => events::filter_policies(&args),
+        Command::InitializationType(args) => events::initialization_type(&args),
         Command::Redrive(redrive) => redrive::run(redrive),
     }
 }
