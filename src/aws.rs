@@ -5,6 +5,7 @@
 //! everything fast. Whoever makes a call decides when to make it again.
 
 pub mod batch;
+mod clients;
 mod connect;
 pub mod fault;
 pub mod identity;
@@ -46,8 +47,13 @@ pub(crate) type Found = Arc<RwLock<Option<String>>>;
 #[derive(Debug, Clone, Default)]
 pub struct Aws {
     made: Arc<Mutex<HashMap<config::Aws, Slot>>>,
+    found: Arc<Mutex<HashMap<(config::Aws, &'static str, String), Found>>>,
+    settings: config::Aws,
     http: Option<SharedHttpClient>,
 }
+
+/// More connections, and more things found by their names, are not kept.
+const MOST_KEPT: usize = 1_000;
 
 impl Aws {
     /// No connection is made yet.
@@ -58,7 +64,7 @@ impl Aws {
     /// Every request goes through this HTTP client instead of the SDK's own; for tests in virtual
     /// time.
     pub fn through(http: SharedHttpClient) -> Self {
-        Self { made: Arc::default(), http: Some(http) }
+        Self { http: Some(http), ..Self::default() }
     }
 
     /// The connection for these settings; the same one for the same settings.
@@ -69,7 +75,7 @@ impl Aws {
     /// # Errors
     /// When neither the settings nor the SDK's chain knows a region. A failure is not remembered.
     pub async fn connect(&self, settings: &config::Aws) -> Result<Connection> {
-        let slot = Arc::clone(self.made().entry(settings.clone()).or_default());
+        let slot = self.slot(settings);
         let connection = slot.get_or_try_init(async || {
             let sdk = connect::sdk_config(settings, self.http.clone()).await?;
             Ok::<_, Error>(Connection::new(sdk, settings.path_style || settings.sealed))
@@ -89,6 +95,14 @@ impl Aws {
             self.forget(settings);
         }
         result
+    }
+
+    fn slot(&self, settings: &config::Aws) -> Slot {
+        let mut made = self.made();
+        if made.len() >= MOST_KEPT {
+            made.clear();
+        }
+        Arc::clone(made.entry(settings.clone()).or_default())
     }
 
     fn made(&self) -> MutexGuard<'_, HashMap<config::Aws, Slot>> {

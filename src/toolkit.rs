@@ -1,6 +1,7 @@
 //! The friendly AWS API: verbs for handlers, scripts and the command line.
 
 pub mod permission;
+pub mod receive;
 pub mod sns;
 pub mod outbox;
 pub mod sqs;

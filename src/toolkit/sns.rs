@@ -1,8 +1,15 @@
-//! Topics: publishing, one or many.
+//! Topics: their verbs, subscriptions, and publishing, one or many.
 
 mod publish;
 mod rules;
+mod subscribe;
 mod topic;
+mod verbs;
 
 pub use publish::{MOST_BYTES, Publisher};
+pub use subscribe::{
+    Endpoint, Subscription, Wishes, subscribe, subscribe_queue, subscription_attributes,
+    subscriptions, unsubscribe,
+};
 pub use topic::Topic;
+pub use verbs::{NewTopic, attributes, create, delete, exists, find, list};

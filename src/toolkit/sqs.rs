@@ -1,11 +1,15 @@
 //! Queues by name, URL or ARN; what a queue says of itself; sending, one or many.
 
-pub mod redrive;
+mod carry;
 mod decode;
+mod entry;
+pub mod policy;
 mod queue;
+pub mod redrive;
 mod send;
 mod settle;
 mod single;
+mod verbs;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -15,9 +19,16 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use crate::aws::fault::fault;
 use crate::error::{Error, Kind, Result};
 
+pub(crate) use entry::send_batch;
 pub use queue::{Held, Queue, Reading};
-pub use send::{MOST_BYTES, Sender};
-pub(crate) use send::{send_batch, unfit};
+pub(crate) use send::unfit;
+pub use send::{LONGEST_DELAY, MOST_BYTES, Sender, delay};
+pub use verbs::{
+    Length, NewQueue, REST, arn, attributes, create, delete, exists, length, list, purge,
+    set_attributes,
+};
+
+pub use super::transport::SendReport;
 
 /// The largest lease that SQS grants, counted from the receive.
 pub const LONGEST_LEASE: Duration = Duration::from_hours(12);
@@ -77,11 +88,15 @@ pub async fn resolve(client: &aws_sdk_sqs::Client, queue: &str) -> Result<QueueU
         request = request.set_queue_owner_aws_account_id(parts.next().map(str::to_owned));
     }
     let region = client.config().region().map_or("no region", AsRef::as_ref);
-    let answer = request
-        .queue_name(name)
-        .send()
-        .await
-        .map_err(|error| fault(format!("looking up queue {queue} in {region}"), error))?;
+    let answer = request.queue_name(name).send().await.map_err(|error| {
+        let error = fault(format!("looking up queue {queue} in {region}"), error);
+        if error.kind() != Kind::Missing {
+            return error;
+        }
+        error.hint(format!(
+            "check its name and its region, or create it: longshore sqs create {name}"
+        ))
+    })?;
     answer.queue_url.map(QueueUrl).ok_or_else(|| {
         Error::new(Kind::Transient, format!("looking up queue {queue}"))
             .because("the answer holds no URL")

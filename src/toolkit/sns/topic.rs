@@ -2,7 +2,8 @@
 
 use futures_util::Stream;
 
-use super::Publisher;
+use super::{Publisher, find};
+use crate::aws::Aws;
 use crate::error::Result;
 use crate::message::Outgoing;
 use crate::toolkit::transport::{Batches, CanSend, SendReport, Sent, in_batches};
@@ -12,6 +13,25 @@ use crate::toolkit::transport::{Batches, CanSend, SendReport, Sent, in_batches};
 pub struct Topic {
     client: aws_sdk_sns::Client,
     arn: String,
+}
+
+impl Aws {
+    /// The topic of this name or ARN, looked for once for each region and role.
+    ///
+    /// # Errors
+    /// [`Kind::Missing`](crate::error::Kind::Missing) where there is no such topic,
+    /// [`Kind::Settings`](crate::error::Kind::Settings) for what is no region. Neither is
+    /// remembered.
+    pub async fn topic(&self, region: &str, topic: &str) -> Result<Topic> {
+        let client = self.sns(region).await?;
+        let found = self.found(region, "topic", topic);
+        let mut found = found.write().await;
+        let arn = match &*found {
+            Some(arn) => arn.clone(),
+            None => found.insert(find(&client, topic).await?).clone(),
+        };
+        Ok(Topic::new(client, arn))
+    }
 }
 
 impl Topic {

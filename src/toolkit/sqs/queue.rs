@@ -10,9 +10,9 @@ use futures_util::Stream;
 use super::decode::received;
 use super::settle::{self, seconds};
 use super::{LONGEST_LEASE, QueueUrl, Sender, resolve, single};
-use crate::aws::Found;
 use crate::aws::batch::MOST_ENTRIES;
 use crate::aws::fault::fault;
+use crate::aws::{Aws, Found};
 use crate::error::{Error, Kind, Result};
 use crate::message::{Message, Outgoing};
 use crate::toolkit::transport::{self, Batches, CanReceive, CanSend, SendReport, Sent, in_batches};
@@ -61,6 +61,21 @@ pub struct Queue {
     address: Arc<str>,
     found: Found,
     reading: Reading,
+}
+
+impl Aws {
+    /// The queue of this name, URL or ARN. Looked up once for each region and role, whoever asks
+    /// and however often; [`Queue`] says what happens when it is gone.
+    ///
+    /// # Errors
+    /// [`Kind::Missing`] where there is no such queue, [`Kind::Settings`] for what is no region.
+    /// Neither is remembered.
+    pub async fn queue(&self, region: &str, queue: &str) -> Result<Queue> {
+        let client = self.sqs(region).await?;
+        let queue = Queue::sharing(client, queue, self.found(region, "queue", queue));
+        queue.url().await?;
+        Ok(queue)
+    }
 }
 
 impl Queue {
