@@ -38,7 +38,7 @@ mod tests;
 
 pub use self::aws::{Aws, Credentials, Secret};
 pub(crate) use self::events::route_mistakes;
-pub use self::events::{Events, Initialization};
+pub use self::events::{Events, Initialization, region_of_topic};
 pub use self::handler::{Exec, Handler, Http};
 pub use self::idempotency::{
     DynamodbTable, Idempotency, IdempotencyStore, OnStoreError, RedisServer,
@@ -162,6 +162,18 @@ impl Config {
         Self::read(text, path, dialect, &Environment::read(), Handlers::InSettings)
     }
 
+    /// What the environment says without a file, for tools: `[events]` and credentials, no queue and
+    /// no spool.
+    ///
+    /// # Errors
+    /// Every wrong variable at once.
+    pub fn of_environment() -> Result<Self, Mistakes> {
+        let path = Path::new("the environment");
+        let document = Document::new("", path, Dialect::Toml, &Environment::read())?;
+        let config = Self { file: None, ..file::read(&document) };
+        if document.has_mistakes() { Err(document.into_mistakes()) } else { Ok(config) }
+    }
+
     fn read(
         text: &str,
         path: &Path,
@@ -171,6 +183,7 @@ impl Config {
     ) -> Result<Self, Mistakes> {
         let document = Document::new(text, path, dialect, environment)?;
         let config = file::read(&document);
+        check::has_work(&config, &document);
         if handlers == Handlers::InSettings {
             check::handlers(&config, &document);
             events::check_routes(&config, &document);

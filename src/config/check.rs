@@ -10,7 +10,8 @@ use super::queue::Queue;
 use super::{Config, events, zc};
 use crate::units;
 
-pub(super) fn all(config: &Config, document: &Document) {
+/// A file that asks for nothing is some other file.
+pub(super) fn has_work(config: &Config, document: &Document) {
     let has_topic = config.events.topic.is_some();
     if config.spools.is_empty()
         && config.outboxes.is_empty()
@@ -25,6 +26,9 @@ pub(super) fn all(config: &Config, document: &Document) {
              with queue and a handler",
         );
     }
+}
+
+pub(super) fn all(config: &Config, document: &Document) {
     directories(config, document);
     names_of_spools(config, document);
     for (name, queue) in &config.queues {

@@ -69,6 +69,16 @@ impl FromStr for Initialization {
     }
 }
 
+impl Initialization {
+    /// As iniesta's command shows them, which is as Python showed flags: the last first, `0` for
+    /// none.
+    pub fn show(modes: &BTreeSet<Self>) -> String {
+        let names: Vec<&str> = modes.iter().rev().map(|mode| mode.name()).collect();
+        let shown = if names.is_empty() { "0".to_owned() } else { names.join("|") };
+        format!("InitializationTypes.{shown}")
+    }
+}
+
 impl fmt::Display for Initialization {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
@@ -94,17 +104,17 @@ impl Events {
     pub(super) fn read(mut section: Section<'_>, base: &Written) -> Self {
         let document = section.document;
         let topic = section
-            .formed("topic", |text| topic_region(text).map(|_| text.to_owned()))
+            .formed("topic", |text| region_of_topic(text).map(|_| text.to_owned()))
             .or_else(|| {
                 unwritten(&section, "topic", |document| {
                     iniesta::formed(document, iniesta::TOPIC, |text| {
-                        topic_region(text).map(|_| text.to_owned())
+                        region_of_topic(text).map(|_| text.to_owned())
                     })
                 })
             });
         let mut written = Written::read(&mut section);
         if let Some(arn) = &topic {
-            written.region = topic_region(arn).ok().or(written.region);
+            written.region = region_of_topic(arn).ok().or(written.region);
         }
         let filters = section.list("filters", Pattern::of_filter);
         let filters = filters.or_else(|| unwritten(&section, "filters", iniesta::filters));
@@ -152,7 +162,10 @@ fn service(name: &str) -> Result<String, String> {
 }
 
 /// The region of a topic's ARN.
-pub(super) fn topic_region(arn: &str) -> Result<String, String> {
+///
+/// # Errors
+/// Says what is wrong with the ARN; only its form is looked at.
+pub fn region_of_topic(arn: &str) -> Result<String, String> {
     let parts: Vec<&str> = arn.split(':').collect();
     let ["arn", partition, "sns", region, account, name] = parts.as_slice() else {
         return Err(format!(

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::aws::{Credentials, Secret, Written};
 use super::document::Document;
-use super::events::{Initialization, topic_region};
+use super::events::{Initialization, region_of_topic};
 use super::names::{self, QueueAddress};
 use super::section::Section;
 use crate::event::Pattern;
@@ -35,7 +35,7 @@ const ENVIRONMENT: &str = "MMT_ENV";
 /// Looks at every variable, also where the file says otherwise: a wrong one is wrong all the same.
 pub(super) fn check(document: &Document) {
     initialization(document);
-    formed(document, TOPIC, |text| topic_region(text).map(|_| ()));
+    formed(document, TOPIC, |text| region_of_topic(text).map(|_| ()));
     filters(document);
     flag(document, ASSERT_POLICIES);
     formed(document, EVENT_KEY, names::attribute);

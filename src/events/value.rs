@@ -1,5 +1,7 @@
 //! The value of a message attribute as a program has it: its type follows from it.
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 
 use crate::error::{Error, Kind, Result};
@@ -37,6 +39,27 @@ impl Value {
                 Err(Error::new(Kind::Invalid, "making a message attribute")
                     .because("an attribute is a text, a number, a list or bytes"))
             }
+        }
+    }
+
+    /// As a person writes it: `TYPE:VALUE`, or a text alone. A type is `String`, `Number`,
+    /// `String.Array` (a list in JSON) or `Binary` (in base64).
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`] for a list that is none, and for what is no base64.
+    pub fn read(text: &str) -> Result<Self> {
+        let wrong = |what: &str| Error::new(Kind::Invalid, "reading an attribute").because(what);
+        match text.split_once(':') {
+            Some(("String", text)) => Ok(Self::Text(text.to_owned())),
+            Some(("Number", text)) => Ok(Self::Number(text.to_owned())),
+            Some(("String.Array", text)) => serde_json::from_str(text)
+                .map(Self::List)
+                .map_err(|_| wrong("a String.Array is a list in JSON, such as [\"a\",1]")),
+            Some(("Binary", text)) => BASE64_STANDARD
+                .decode(text)
+                .map(|bytes| Self::Bytes(bytes.into()))
+                .map_err(|_| wrong("a Binary is written in base64")),
+            _ => Ok(Self::Text(text.to_owned())),
         }
     }
 
@@ -139,6 +162,24 @@ mod tests {
         }
         for refused in [json!({}), json!({"a": 1}), json!(true), json!(null)] {
             assert!(Value::of_json(refused).is_err());
+        }
+    }
+
+    #[test]
+    fn a_person_writes_the_type_before_the_value() {
+        for (text, data_type) in [
+            ("b", "String"),
+            ("http://x", "String"),
+            ("String:Number:1", "String"),
+            ("Number:2.5", "Number"),
+            ("String.Array:[\"a\", 1]", "String.Array"),
+            ("Binary:AP8=", "Binary"),
+        ] {
+            assert_eq!(put(Value::read(text).unwrap()).0, data_type, "{text}");
+        }
+        assert_eq!(Value::read("Binary:AP8=").unwrap(), Value::Bytes(b"\0\xff"[..].into()));
+        for wrong in ["Binary:no base64", "String.Array:a"] {
+            assert!(Value::read(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -54,10 +54,13 @@ pub(crate) enum Command {
     Sqs(crate::sqs::Args),
     /// Create, find and delete topics, and who is subscribed to them
     Sns(crate::sns::Args),
+    Publish(crate::publish::Args),
+    FilterPolicies(crate::events::FilterPolicies),
+    InitializationType(crate::events::InitializationType),
 }
 
 /// Where the settings are looked for, the same for every subcommand.
-const CONFIG_HELP: &str =
+pub(crate) const CONFIG_HELP: &str =
     "Settings file [default: $LONGSHORE_CONFIG, else /etc/longshore/longshore.toml]";
 
 #[derive(Debug, clap::Args)]
@@ -161,5 +164,14 @@ impl LogArgs {
             (None, false, true) => Some(Level::Debug),
             (None, false, false) => None,
         }
+    }
+}
+
+impl Check {
+    /// What is checked in place of a run: everything, and on the embedded AWS, which is not there
+    /// yet, the settings alone.
+    pub(crate) fn of_run(run: &Run) -> Self {
+        let offline = run.local.is_some();
+        Self { config: run.config.clone(), offline, aws: false, probe: false, json: false }
     }
 }

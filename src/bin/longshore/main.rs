@@ -4,10 +4,12 @@ mod args;
 mod attribute;
 mod check;
 mod consent;
+mod events;
 mod lines;
 mod local;
 mod policy;
 mod progress;
+mod publish;
 mod put;
 mod reach;
 mod redrive;
@@ -62,6 +64,9 @@ fn execute(args: Args) -> Result<u8> {
         Command::Policy(policy) => policy::run(&policy),
         Command::Put(put) => put::run(&put),
         Command::Send(send) => send::run(send),
+        Command::Publish(publish) => publish::run(&publish),
+        Command::FilterPolicies(args) => events::filter_policies(&args),
+        Command::InitializationType(args) => events::initialization_type(&args),
         Command::Redrive(redrive) => redrive::run(redrive),
         Command::Sqs(sqs) => sqs::run(sqs),
         Command::Sns(sns) => sns::run(sns),

@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
-use longshore::config::{self, Config};
-use longshore::error::Result;
+use longshore::config::{self, Config, env};
+use longshore::error::{Error, Kind, Result};
 use longshore::toolkit::sqs::region_of;
 
 use crate::args::DEFAULT_ENDPOINT;
+use crate::settings;
 
 /// Which AWS is asked.
 #[derive(Debug, Clone, clap::Args)]
@@ -73,5 +74,30 @@ impl Reach {
             aws.region = Some(region.to_owned());
         }
         aws
+    }
+
+    /// Finds a topic by its ARN, else that of `[events]`; and what the settings say of events.
+    pub(crate) fn topic(&self, named: Option<&str>) -> Result<config::Events> {
+        let is_told = self.config.is_some() || env::value(env::CONFIG).is_some();
+        let config = if self.local.is_none() && (is_told || named.is_none()) {
+            settings::load_if_any(self.config.as_deref())?
+        } else {
+            Config::of_environment()?
+        };
+        let mut events = config.events;
+        if let Some(arn) = named
+            && events.topic.as_deref() != Some(arn)
+        {
+            let region = config::region_of_topic(arn)
+                .map_err(|wrong| Error::new(Kind::Usage, "the topic").because(wrong))?;
+            let endpoint_url = config.aws.endpoint_url.clone().or(events.aws.endpoint_url);
+            events.aws = config::Aws { region: Some(region), endpoint_url, ..config.aws };
+            events.topic = Some(arn.to_owned());
+        }
+        if let Some(endpoint) = self.local.as_ref().or(self.endpoint_url.as_ref()) {
+            events.aws.endpoint_url = Some(endpoint.clone());
+            events.aws.sealed = self.local.is_some();
+        }
+        Ok(events)
     }
 }

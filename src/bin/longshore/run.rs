@@ -10,8 +10,8 @@ use longshore::shutdown::signals::Stop;
 use longshore::supervisor::Tasks;
 use longshore::worker::Worker;
 
-use crate::args::{DEFAULT_ENDPOINT, LogArgs, Run};
-use crate::{local, settings};
+use crate::args::{self, DEFAULT_ENDPOINT, LogArgs, Run};
+use crate::{check, local, settings};
 
 /// Running work had to be cut off: try again later (sysexits.h).
 const CUT_OFF: u8 = 75;
@@ -21,6 +21,9 @@ pub(crate) fn run(log: &LogArgs, args: Run) -> Result<u8> {
         (Some(_), None) => Config::trial(),
         (_, named) => settings::load(named.as_deref())?,
     };
+    if config.dry_run {
+        return check::run(&args::Check::of_run(&args));
+    }
     if let Some(directory) = &args.local {
         // Before anything is made: what `--local` refuses leaves no trace.
         local::may_be_directory(directory)?;

@@ -14,6 +14,17 @@ pub(crate) fn load(named: Option<&Path>) -> Result<Config> {
     Ok(Config::load(&env::settings_file(named))?)
 }
 
+/// The settings of a tool that can do without a file: the one that was named, or the one that is
+/// looked for where it is there, else what the environment says.
+pub(crate) fn load_if_any(named: Option<&Path>) -> Result<Config> {
+    let file = env::settings_file(named);
+    let is_named = named.is_some() || env::value(env::CONFIG).is_some();
+    if is_named || file.exists() {
+        return Ok(Config::load(&file)?);
+    }
+    Ok(Config::of_environment()?)
+}
+
 /// Starts the log as the settings, and over them the command line, say.
 pub(crate) fn start_log(args: &LogArgs, config: &mut Config) -> Result<()> {
     if let Some(level) = args.level() {
