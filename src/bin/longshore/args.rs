@@ -46,6 +46,9 @@ pub(crate) enum Command {
     Send(crate::send::Args),
     /// Move messages from one queue to another
     Redrive(crate::redrive::Args),
+    /// Look after the queues of channels
+    #[command(subcommand)]
+    Channels(crate::channels::Verb),
 }
 
 /// Where the settings are looked for, the same for every subcommand.

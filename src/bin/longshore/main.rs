@@ -2,6 +2,7 @@
 
 mod args;
 mod attribute;
+mod channels;
 mod check;
 mod lines;
 mod local;
@@ -56,6 +57,7 @@ fn execute(args: Args) -> Result<u8> {
         Command::Put(put) => put::run(&put),
         Command::Send(send) => send::run(send),
         Command::Redrive(redrive) => redrive::run(redrive),
+        Command::Channels(verb) => channels::run(verb),
     }
 }
 

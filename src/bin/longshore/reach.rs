@@ -41,18 +41,30 @@ impl Reach {
         let mut config = self.config.as_deref().map(Config::load).transpose()?;
         let settings = config.as_mut().and_then(|config| config.queues.remove(named));
         let queue = settings.as_ref().map_or(named, |known| &known.queue).to_owned();
-        let mut aws = match (&settings, config) {
+        let aws = match (&settings, config) {
             (Some(known), _) => known.aws.clone(),
             (None, Some(config)) => config.aws,
             (None, None) => config::Aws::default(),
         };
+        let aws = self.over(aws, region_of(&queue));
+        Ok(Place { queue, aws, settings })
+    }
+
+    /// The account and region, where no queue is named.
+    pub(crate) fn account(&self) -> Result<config::Aws> {
+        let config = self.config.as_deref().map(Config::load).transpose()?;
+        Ok(self.over(config.map_or_else(config::Aws::default, |config| config.aws), None))
+    }
+
+    /// What the command line says over what the settings say.
+    fn over(&self, mut aws: config::Aws, region: Option<&str>) -> config::Aws {
         if let Some(endpoint) = self.local.as_ref().or(self.endpoint_url.as_ref()) {
             aws.endpoint_url = Some(endpoint.clone());
             aws.sealed = self.local.is_some();
         }
-        if let Some(region) = region_of(&queue).or(self.region.as_deref()) {
+        if let Some(region) = region.or(self.region.as_deref()) {
             aws.region = Some(region.to_owned());
         }
-        Ok(Place { queue, aws, settings })
+        aws
     }
 }
