@@ -1,9 +1,9 @@
-//! An AWS of one's own: S3, SQS, SNS and "who am I" behind one port of the loopback.
+//! An AWS of one's own: S3, SQS, SNS, DynamoDB and STS behind one port of the loopback.
 //!
 //! For trying Longshore in one command, for tests and for benchmarks. Objects are plain files at
-//! `DIR/s3/<bucket>/<key>` and survive a restart; queues, topics and messages live in memory and
-//! do not. Any credentials and any region are accepted, signatures are not verified, and nothing
-//! here ever opens a connection. Not meant to hold data: nothing is synced to the disk.
+//! `DIR/s3/<bucket>/<key>` and survive a restart; queues, topics, messages and tables live in
+//! memory and do not. Any credentials and any region are accepted, signatures are not verified,
+//! and nothing here ever opens a connection. Not meant to hold data: nothing is synced to the disk.
 //!
 //! There are two doors to the same services: the port, and [`Local::http_client`], which hands
 //! the SDK's requests over inside the process, so that tokio's paused clock works.
@@ -12,6 +12,7 @@ mod clock;
 mod connector;
 mod digest;
 mod door;
+mod dynamodb;
 mod fault;
 mod form;
 mod guarded;
@@ -43,8 +44,6 @@ use self::connector::InProcess;
 use self::door::Door;
 use self::fault::Fault;
 use self::s3::Store;
-use self::sns::Sns;
-use self::sqs::Sqs;
 use crate::error::{Error, Kind, Result};
 
 /// The account that owns everything here.
@@ -189,10 +188,7 @@ impl Local {
 
 async fn open_door(options: &Options, origin: &str) -> Result<Door> {
     let s3 = Store::open(options.directory.join("s3")).await?;
-    let clock = Clock::start();
-    let sqs = Arc::new(Sqs::new(clock));
-    let sns = Sns::new(clock, Arc::clone(&sqs));
-    Ok(Door::new(origin.to_owned(), s3, sqs, sns))
+    Ok(Door::new(origin.to_owned(), s3, Clock::start()))
 }
 
 fn refused(what: &str, name: &str, fault: Fault) -> Error {

@@ -139,7 +139,7 @@ fn lock_servers(config: &Config, document: &Document) {
     let opted_out = config.queues.values().filter(|queue| !queue.idempotency).count();
     if !config.queues.is_empty() && opted_out == config.queues.len() {
         let at = document.place(&["idempotency"]);
-        document.note(at, "idempotency: every queue has opted out of it".to_owned());
+        document.note(at, "idempotency: every queue has opted out of it");
     }
 }
 

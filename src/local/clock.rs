@@ -28,6 +28,11 @@ impl Clock {
         u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
     }
 
+    /// Seconds since 1970, as the JSON protocol of DynamoDB writes times.
+    pub(crate) fn seconds(&self) -> f64 {
+        self.epoch.saturating_add(self.started.elapsed()).as_secs_f64()
+    }
+
     /// Now, as `2012-06-14T01:02:03.004Z`.
     pub(crate) fn iso(&self) -> String {
         let millis = self.millis();

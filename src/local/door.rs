@@ -12,18 +12,22 @@ use hyper::http::request::Parts;
 use hyper::http::uri::Authority;
 use hyper::{Method, Request, Response, StatusCode};
 use s3s::Body;
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::clock::Clock;
+use super::dynamodb::{Dynamodb, Refusal};
 use super::fault::Fault;
 use super::form;
 use super::payload;
 use super::s3::Store;
 use super::sns::Sns;
 use super::sqs::{self, Caller, Sqs};
-use super::{REGION, digest, sts, xml};
+use super::sts::Sts;
+use super::{REGION, digest, xml};
 
-/// Larger than any request of SQS and SNS may be.
-const MOST_BYTES: usize = 8 * 1_024 * 1_024;
+/// Larger than any request of SQS, SNS and DynamoDB may be.
+const MOST_BYTES: usize = 24 * 1_024 * 1_024;
+const JSON: &str = "application/x-amz-json-1.0";
 const SNS_NAMESPACE: &str = "http://sns.amazonaws.com/doc/2010-03-31/";
 const STS_NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 
@@ -33,12 +37,15 @@ pub(super) struct Door {
     pub(super) s3: Store,
     pub(super) sqs: Arc<Sqs>,
     pub(super) sns: Sns,
+    pub(super) sts: Sts,
+    pub(super) dynamodb: Dynamodb,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Service {
     S3,
     SqsJson,
+    Dynamodb,
     /// SQS, SNS or STS by the query protocol; which one, the form's version and action say.
     Query(Option<Family>),
     Unknown,
@@ -52,8 +59,10 @@ enum Family {
 }
 
 impl Door {
-    pub(super) const fn new(origin: String, s3: Store, sqs: Arc<Sqs>, sns: Sns) -> Self {
-        Self { origin, s3, sqs, sns }
+    pub(super) fn new(origin: String, s3: Store, clock: Clock) -> Self {
+        let sqs = Arc::new(Sqs::new(clock));
+        let sns = Sns::new(clock, Arc::clone(&sqs));
+        Self { origin, s3, sqs, sns, sts: Sts::new(clock), dynamodb: Dynamodb::new(clock) }
     }
 
     /// Answers any request; a refusal is an answer too.
@@ -65,10 +74,11 @@ impl Door {
                 self.s3.answer(payload::unsigned(Request::from_parts(parts, body))).await
             }
             Service::SqsJson => self.sqs_json(&parts, scope, body).await,
+            Service::Dynamodb => self.dynamodb(&parts, scope, body).await,
             Service::Query(family) => self.query(&parts, scope, family, body).await,
             Service::Unknown => json_refusal(&Fault::new(
                 "UnknownOperationException",
-                "longshore's embedded AWS has S3, SQS, SNS and STS GetCallerIdentity",
+                "longshore's embedded AWS has S3, SQS, SNS, DynamoDB and STS",
             )),
         }
     }
@@ -83,18 +93,25 @@ impl Door {
     }
 
     async fn sqs_json(&self, parts: &Parts, scope: Option<Scope>, body: Body) -> Response<Body> {
-        let target = header(parts, "x-amz-target").unwrap_or_default();
-        let action = target.rsplit('.').next().unwrap_or_default();
         let answered = async {
-            let body = collect(body).await?;
-            let text: &[u8] = if body.is_empty() { b"{}" } else { &body };
-            let input = serde_json::from_slice(text)
-                .map_err(|error| Fault::new("SerializationException", error.to_string()))?;
-            self.sqs.call(&self.caller(parts, scope), action, input).await
+            let input = json_input(body).await?;
+            self.sqs.call(&self.caller(parts, scope), target_action(parts), input).await
         };
         match answered.await {
-            Ok(output) => respond(StatusCode::OK, "application/x-amz-json-1.0", output.to_string()),
+            Ok(output) => respond(StatusCode::OK, JSON, output.to_string()),
             Err(fault) => json_refusal(&fault),
+        }
+    }
+
+    async fn dynamodb(&self, parts: &Parts, scope: Option<Scope>, body: Body) -> Response<Body> {
+        let region = scope.map_or_else(|| REGION.to_owned(), |scope| scope.region);
+        let answered = match json_input(body).await {
+            Ok(input) => self.dynamodb.call(&region, target_action(parts), input),
+            Err(fault) => Err(Refusal::new(fault.code, fault.message)),
+        };
+        match answered {
+            Ok(output) => respond(StatusCode::OK, JSON, output.to_string()),
+            Err(refusal) => respond(refusal.status(), JSON, refusal.json().to_string()),
         }
     }
 
@@ -105,6 +122,7 @@ impl Door {
         family: Option<Family>,
         body: Body,
     ) -> Response<Body> {
+        let signer = scope.as_ref().map(|scope| scope.access_key.clone());
         let caller = self.caller(parts, scope);
         let answered = async {
             let body = collect(body).await?;
@@ -124,9 +142,10 @@ impl Door {
                     .sns
                     .call(&caller, &action, &fields)
                     .map(|result| xml::answer(&action, SNS_NAMESPACE, &result)),
-                Family::Sts => {
-                    sts::call(&action).map(|result| xml::answer(&action, STS_NAMESPACE, &result))
-                }
+                Family::Sts => self
+                    .sts
+                    .call(signer.as_deref(), &action, &fields)
+                    .map(|result| xml::answer(&action, STS_NAMESPACE, &result)),
             }
         };
         match answered.await {
@@ -139,6 +158,7 @@ impl Door {
 /// What a signature says about the request; nothing of it is verified.
 #[derive(Debug)]
 struct Scope {
+    access_key: String,
     region: String,
     service: String,
 }
@@ -153,11 +173,17 @@ impl Scope {
             form::field(&fields, "X-Amz-Credential")?.to_owned()
         };
         // key / date / region / service / aws4_request, and the key may hold anything
-        let mut words = credential.rsplit('/');
+        let mut words = credential.rsplitn(5, '/');
         let service = words.nth(1)?.to_owned();
         let region = words.next()?.to_owned();
-        Some(Self { region, service })
+        let access_key = words.nth(1).unwrap_or_default().to_owned();
+        Some(Self { access_key, region, service })
     }
+}
+
+/// The operation that the JSON protocol names.
+fn target_action(parts: &Parts) -> &str {
+    header(parts, "x-amz-target").unwrap_or_default().rsplit('.').next().unwrap_or_default()
 }
 
 fn header<'a>(parts: &'a Parts, name: &str) -> Option<&'a str> {
@@ -166,7 +192,11 @@ fn header<'a>(parts: &'a Parts, name: &str) -> Option<&'a str> {
 
 fn service(parts: &Parts, scope: Option<&Scope>) -> Service {
     if let Some(target) = header(parts, "x-amz-target") {
-        return if target.starts_with("AmazonSQS.") { Service::SqsJson } else { Service::Unknown };
+        return match target.split_once('.') {
+            Some(("AmazonSQS", _)) => Service::SqsJson,
+            Some(("DynamoDB_20120810", _)) => Service::Dynamodb,
+            _ => Service::Unknown,
+        };
     }
     match scope.map(|scope| scope.service.as_str()) {
         Some("sqs") => Service::Query(Some(Family::Sqs)),
@@ -194,7 +224,9 @@ fn family_of(fields: &[(String, String)], action: &str) -> Family {
     match form::field(fields, "Version") {
         Some("2010-03-31") => Family::Sns,
         Some("2011-06-15") => Family::Sts,
-        None if action == "GetCallerIdentity" => Family::Sts,
+        None if ["GetCallerIdentity", "AssumeRole", "GetSessionToken"].contains(&action) => {
+            Family::Sts
+        }
         None if action.contains("Topic")
             || action.contains("ubscri")
             || action.starts_with("Publish") =>
@@ -203,6 +235,13 @@ fn family_of(fields: &[(String, String)], action: &str) -> Family {
         }
         _ => Family::Sqs,
     }
+}
+
+async fn json_input(body: Body) -> Result<Value, Fault> {
+    let body = collect(body).await?;
+    let text: &[u8] = if body.is_empty() { b"{}" } else { &body };
+    serde_json::from_slice(text)
+        .map_err(|error| Fault::new("SerializationException", error.to_string()))
 }
 
 async fn collect(body: Body) -> Result<Bytes, Fault> {
@@ -218,7 +257,7 @@ fn json_refusal(fault: &Fault) -> Response<Body> {
         code => code.to_owned(),
     };
     let text = json!({ "__type": format!("com.amazonaws.sqs#{code}"), "message": fault.message });
-    let mut response = respond(fault.status(), "application/x-amz-json-1.0", text.to_string());
+    let mut response = respond(fault.status(), JSON, text.to_string());
     if let Ok(value) = HeaderValue::from_str(&format!("{};Sender", fault.query_code())) {
         response.headers_mut().insert(HeaderName::from_static("x-amzn-query-error"), value);
     }

@@ -3,6 +3,8 @@
 mod messages;
 mod objects;
 mod port;
+mod roles;
+mod tables;
 mod topics;
 
 use super::{Local, Options};

@@ -1,5 +1,7 @@
 //! What is decided, without a network: events go in, and what is known is looked at.
 
+mod guard;
+
 use super::*;
 use crate::handler::{BoxHandler, Ending};
 use crate::outcome::{Outcome, Unavailable};
@@ -36,6 +38,11 @@ async fn stages() -> Stages {
 impl Stages {
     /// A poll brings these messages.
     fn brought(&mut self, ids: &[&str]) {
+        self.brought_so(ids, false);
+    }
+
+    /// A poll brings these messages, whole or damaged.
+    fn brought_so(&mut self, ids: &[&str], is_damaged: bool) {
         let received = ids
             .iter()
             .map(|id| Received {
@@ -49,7 +56,7 @@ impl Stages {
                     event: None,
                 },
                 handle: format!("handle of {id}"),
-                is_damaged: false,
+                is_damaged,
             })
             .collect();
         self.polls.left(ids.len());
@@ -229,4 +236,75 @@ async fn with_once_a_handler_that_cannot_be_started_is_the_end() {
     assert!(stages.draining);
     assert_eq!(stages.failure.as_ref().map(Error::kind), Some(Kind::Unreachable));
     assert_eq!(stages.report.released, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_damaged_body_is_retried_and_no_handler_sees_it() {
+    let mut stages = stages().await;
+    stages.brought_so(&["a"], true);
+    assert_eq!(stages.items[&0].stage, Stage::Settling);
+    assert_eq!((stages.report.retried, stages.report.rejected), (1, 0));
+    assert!(stages.tasks.is_empty(), "nothing runs");
+    tokio::time::advance(Duration::from_secs(20)).await;
+    assert!(stages.settle.take_give_backs(true).is_some());
+}
+
+/// A queue whose bodies are unpacked first; what it would fetch never comes.
+async fn unpacking() -> Stages {
+    let mut stages = stages().await;
+    let step = config::Step::read("gzip").unwrap();
+    stages.settings.payload.steps = vec![step];
+    stages.unpacker = Unpacker::new(&stages.settings);
+    stages
+}
+
+fn unpacked(message: &Message) -> Unpacked {
+    let object = Object { bucket: "b".to_owned(), key: "k".to_owned() };
+    let message = Message { body: "unpacked".into(), ..message.clone() };
+    Unpacked::Message { message, objects: vec![object] }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_unpacked_runs_and_what_came_is_kept() {
+    let mut stages = unpacking().await;
+    stages.brought(&["a"]);
+    assert_eq!((stages.items[&0].stage, stages.slots), (Stage::Running, 1));
+    let (began, message) = (Instant::now(), unpacked(&stages.items[&0].message));
+    stages.on(Event::Unpacked { ticket: 0, began, unpacked: Some(message) });
+    let item = &stages.items[&0];
+    assert_eq!((item.stage, stages.slots), (Stage::Running, 1));
+    assert_eq!(item.as_handled().body.as_text(), Some("unpacked"));
+    assert_eq!(item.message.body.as_text(), Some(""));
+    // A handler that cannot be started costs no second fetch.
+    stages.ends(0, unavailable());
+    tokio::time::advance(Duration::from_secs(1)).await;
+    stages.probe();
+    assert_eq!(stages.items[&0].as_handled().body.as_text(), Some("unpacked"));
+    stages.ends(0, Ok(Outcome::Done));
+    assert_eq!(stages.settle.take_deletes(true), Some(vec![0]));
+    stages.answers_delete(0, "handle of a", None);
+    assert!(stages.items.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_unpacked_while_draining_goes_back() {
+    let mut stages = unpacking().await;
+    stages.brought(&["a", "b"]);
+    stages.draining = true;
+    let (began, message) = (Instant::now(), unpacked(&stages.items[&0].message));
+    stages.on(Event::Unpacked { ticket: 0, began, unpacked: Some(message) });
+    stages.on(Event::Unpacked { ticket: 1, began, unpacked: None });
+    assert_eq!((stages.report.released, stages.report.retried), (2, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_lost_while_unpacking_deletes_nothing() {
+    let mut stages = unpacking().await;
+    stages.brought(&["a"]);
+    tokio::time::advance(Duration::from_secs(31)).await;
+    stages.renew();
+    stages.on(Event::Unpacked { ticket: 0, began: Instant::now(), unpacked: None });
+    assert!(stages.items.is_empty());
+    assert_eq!(stages.settle.take_deletes(true), None);
+    assert_eq!(stages.settle.take_give_backs(true), None);
 }

@@ -7,6 +7,8 @@ mod exec;
 mod failing;
 mod http;
 mod leases;
+mod locks;
+mod payloads;
 mod rejecting;
 mod relengapi;
 mod stopping;

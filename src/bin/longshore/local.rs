@@ -27,7 +27,9 @@ pub(crate) fn run(log: &LogArgs, args: &args::Local) -> Result<u8> {
     settings::block_on(async {
         let aws = start(&args.directory).await?;
         let endpoint = aws.endpoint();
-        say::line(format_args!("Longshore's embedded AWS: S3, SQS and SNS at {endpoint}"));
+        say::line(format_args!(
+            "Longshore's embedded AWS: S3, SQS, SNS, DynamoDB and STS at {endpoint}"
+        ));
         where_things_are(&args.directory);
         say::line(format_args!("\n  {CREDENTIALS}"));
         say::line(format_args!("  aws --endpoint-url {endpoint} s3 mb s3://my-bucket"));

@@ -1,5 +1,5 @@
-//! JSON in the layout of Python's `json.dumps`: `", "` and `": "` between, everything beyond ASCII
-//! as `\uXXXX`, numbers with a fraction as Python writes them.
+//! JSON in the layout of Python's `json.dumps`: `", "` and `": "` between, everything but printable
+//! ASCII as `\uXXXX`, numbers with a fraction as Python writes them.
 
 use std::fmt::Write as _;
 
@@ -59,13 +59,41 @@ fn number(token: &str) -> String {
     }
 }
 
-/// The shortest digits that read back the same, as here; the exponent has a sign and two digits.
+/// As Python's `repr`: the shortest digits that read back the same, plain from 0.0001 to below 1e16,
+/// else with an exponent of a sign and two digits.
 fn fraction(value: f64) -> String {
-    let text = format!("{value:?}");
-    let Some((digits, exponent)) = text.split_once('e') else { return text };
-    match exponent.strip_prefix('-') {
-        Some(exponent) => format!("{digits}e-{exponent:0>2}"),
-        None => format!("{digits}e+{exponent:0>2}"),
+    let shortest = format!("{value:e}");
+    let places = shortest.bytes().filter(u8::is_ascii_digit).count();
+    let exponent_places = shortest
+        .rsplit('e')
+        .next()
+        .map_or(0, |exponent| exponent.bytes().filter(u8::is_ascii_digit).count());
+    // Of two as short, Python takes the nearer, and the even one of two as near.
+    let nearest = format!("{value:.*e}", places.saturating_sub(exponent_places + 1));
+    let text = match nearest.parse::<f64>() {
+        Ok(same) if same.to_bits() == value.to_bits() => nearest,
+        Ok(_) | Err(_) => shortest,
+    };
+    let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    let (sign, mantissa) = match mantissa.strip_prefix('-') {
+        Some(mantissa) => ("-", mantissa),
+        None => ("", mantissa),
+    };
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    let digits = mantissa.replace('.', "");
+    if !(-4..16).contains(&exponent) {
+        let mark = if exponent < 0 { '-' } else { '+' };
+        return format!("{sign}{mantissa}e{mark}{:02}", exponent.unsigned_abs());
+    }
+    match usize::try_from(exponent) {
+        Err(_negative) => {
+            let zeros = "0".repeat(usize::try_from(-exponent - 1).unwrap_or(0));
+            format!("{sign}0.{zeros}{digits}")
+        }
+        Ok(exponent) => match digits.split_at_checked(exponent + 1) {
+            Some((whole, rest)) if !rest.is_empty() => format!("{sign}{whole}.{rest}"),
+            _ => format!("{sign}{digits:0<width$}.0", width = exponent + 1),
+        },
     }
 }
 
@@ -80,7 +108,7 @@ fn push_text(json: &mut String, text: &str) {
             '\t' => json.push_str("\\t"),
             '\u{8}' => json.push_str("\\b"),
             '\u{c}' => json.push_str("\\f"),
-            ' '..='\u{7f}' => json.push(character),
+            ' '..='~' => json.push(character),
             other => {
                 for unit in other.encode_utf16(&mut [0; 2]) {
                     // Writing to a String cannot fail.
@@ -105,7 +133,7 @@ mod tests {
             (r#"{"z":[],"a":{},"z":true}"#, r#"{"z": [], "a": {}, "z": true}"#),
             (
                 r#""\u0000\u001f\u007f\/\"\\\b\f\n\r\t""#,
-                "\"\\u0000\\u001f\u{7f}/\\\"\\\\\\b\\f\\n\\r\\t\"",
+                "\"\\u0000\\u001f\\u007f/\\\"\\\\\\b\\f\\n\\r\\t\"",
             ),
             ("\"\u{1f600}, : \"", r#""\ud83d\ude00, : ""#),
             (
@@ -120,6 +148,12 @@ mod tests {
         for (json, python) in vectors {
             assert_eq!(layout(json).unwrap(), python);
         }
+    }
+
+    #[test]
+    fn of_two_texts_as_short_the_nearer_is_taken() {
+        // Exactly between .2 and .3, and both read back as the same number.
+        assert_eq!(layout("-1250201187231379.25").unwrap(), "-1250201187231379.2");
     }
 
     #[test]
