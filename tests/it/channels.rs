@@ -90,7 +90,7 @@ async fn a10_what_is_published_reaches_the_callback_and_both_stop() {
     assert!(!id.is_empty());
     let seen = bench.note(subscriber, 1).await;
     assert_eq!(seen[0].1, json!({ "number": 1 }));
-    assert!(began.elapsed() < Duration::from_secs(60));
+    assert!(began.elapsed() < Duration::from_mins(1));
     assert_eq!(bench.length(&queue).await, (0, 0), "deleted, since it was handled");
     assert!(publisher.publish(&json!([1])).await.is_err());
 }
