@@ -1,5 +1,6 @@
 //! The friendly AWS API: verbs for handlers, scripts and the command line.
 
+pub mod channels;
 pub mod permission;
 pub mod receive;
 pub mod sns;

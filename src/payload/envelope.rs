@@ -12,6 +12,8 @@ use serde_json::{Map, Value};
 use super::Stop;
 use crate::message::{Attribute, Body};
 
+pub(crate) use crate::toolkit::sqs::event_in_envelope as event;
+
 /// What SNS published, taken out of its envelope.
 #[derive(Debug)]
 pub(super) struct Published {
@@ -112,18 +114,6 @@ pub(super) fn eventbridge(body: &Body) -> Result<(), Stop> {
 fn object(body: &Body) -> Result<Map<String, Value>, Stop> {
     let bytes = body.as_bytes().ok_or_else(|| Stop::foreign("it is too large for an envelope"))?;
     serde_json::from_slice(bytes).map_err(|_| Stop::foreign("it is no JSON object"))
-}
-
-/// The event that an envelope of SNS announces, if the body is one.
-pub(crate) fn event(body: &str, event_key: &str) -> Option<String> {
-    if !body.trim_start().starts_with('{') || !body.contains("\"MessageAttributes\"") {
-        return None;
-    }
-    let envelope: Value = serde_json::from_str(body).ok()?;
-    if envelope.get("Type")?.as_str()? != "Notification" {
-        return None;
-    }
-    Some(envelope.get("MessageAttributes")?.get(event_key)?.get("Value")?.as_str()?.to_owned())
 }
 
 #[cfg(test)]

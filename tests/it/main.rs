@@ -15,6 +15,7 @@
 mod support;
 
 mod bad_input;
+mod channels;
 mod checks;
 mod embedding;
 mod house;

@@ -197,6 +197,24 @@ async fn what_the_filter_leaves_is_seen_once_and_given_back_at_the_end() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_event_is_known_inside_an_envelope_too() {
+    let bench = Bench::new(&["dead", "orders"]).await;
+    let envelope = |event: &str| {
+        serde_json::json!({
+            "Type": "Notification", "TopicArn": "arn:aws:sns:us-east-1:1:t", "Message": "{}",
+            "MessageAttributes": { "iniesta_pass": { "Type": "String", "Value": event } },
+        })
+        .to_string()
+    };
+    bench.send("dead", [envelope("Placed.shop"), envelope("Sent.shop"), "Placed".into()]).await;
+    let filter = Filter { events: vec!["Placed.shop".to_owned()], ..Filter::default() };
+    let options = Options { filter, ..Options::default() };
+    let summary = bench.redrive("dead", "orders", options).await;
+    assert_eq!((summary.moved, summary.left), (1, 2));
+    assert_eq!(bench.bodies("orders").await, [envelope("Placed.shop")]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn it_stops_when_more_stay_than_may_be_held() {
     let bench = Bench::new(&["dead", "orders"]).await;
     bench.send("dead", numbered(50)).await;

@@ -57,6 +57,9 @@ pub(crate) enum Command {
     Publish(crate::publish::Args),
     FilterPolicies(crate::events::FilterPolicies),
     InitializationType(crate::events::InitializationType),
+    /// Look after the queues of channels
+    #[command(subcommand)]
+    Channels(crate::channels::Verb),
 }
 
 /// Where the settings are looked for, the same for every subcommand.

@@ -2,6 +2,7 @@
 
 mod args;
 mod attribute;
+mod channels;
 mod check;
 mod consent;
 mod events;
@@ -70,6 +71,7 @@ fn execute(args: Args) -> Result<u8> {
         Command::Redrive(redrive) => redrive::run(redrive),
         Command::Sqs(sqs) => sqs::run(sqs),
         Command::Sns(sns) => sns::run(sns),
+        Command::Channels(verb) => channels::run(verb),
     }
 }
 

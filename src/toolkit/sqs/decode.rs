@@ -7,8 +7,8 @@ use bytes::Bytes;
 
 use crate::message::{Attribute, Message};
 
-/// Reads one message; its event is the attribute `event_key` of the message itself, since what a
-/// body holds is not known here. SQS always sends id and handle; without them there is nothing to
+/// Reads one message; its event is the attribute `event_key` of the message itself, else of the SNS
+/// envelope that its body is. SQS always sends id and handle; without them there is nothing to
 /// settle and nothing to name, and the lease lapses by itself.
 pub(super) fn received(
     message: aws_sdk_sqs::types::Message,
@@ -23,13 +23,15 @@ pub(super) fn received(
         .collect();
     let attributes: BTreeMap<String, Attribute> =
         values.into_iter().filter_map(|(name, value)| Some((name, attribute(value)?))).collect();
+    let body = message.body.unwrap_or_default();
     let event = attributes.get(event_key).and_then(Attribute::as_text).map(str::to_owned);
+    let event = event.or_else(|| event_in_envelope(&body, event_key));
     let system = message.attributes.unwrap_or_default().into_iter();
     let system_attributes = system.map(|(name, value)| (name.as_str().to_owned(), value)).collect();
     let read = Message {
         id: message.message_id?,
         queue: queue.to_owned(),
-        body: message.body.unwrap_or_default().into(),
+        body: body.into(),
         attributes,
         labels,
         system_attributes,
@@ -47,4 +49,16 @@ fn attribute(value: MessageAttributeValue) -> Option<Attribute> {
         }
         _ => None,
     }
+}
+
+/// The event that an envelope of SNS announces, if the body is one.
+pub(crate) fn event_in_envelope(body: &str, event_key: &str) -> Option<String> {
+    if !body.trim_start().starts_with('{') || !body.contains("\"MessageAttributes\"") {
+        return None;
+    }
+    let envelope: serde_json::Value = serde_json::from_str(body).ok()?;
+    if envelope.get("Type")?.as_str()? != "Notification" {
+        return None;
+    }
+    Some(envelope.get("MessageAttributes")?.get(event_key)?.get("Value")?.as_str()?.to_owned())
 }
