@@ -19,11 +19,9 @@
 //! to a dead-letter queue is always the message as it came.
 
 pub mod codec;
-<<<<<<< HEAD
-pub mod folder;
-=======
 mod encoding;
 pub(crate) mod envelope;
+pub mod folder;
 pub mod pointer;
 mod spill;
 
@@ -232,4 +230,3 @@ impl Unpacker {
         self.blocking.run(move || work(&body, &bounds)).await.map_err(Stop::Later)?
     }
 }
->>>>>>> main

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use longshore::config::{self, Config};
-use longshore::error::Result;
+use longshore::error::{Error, Kind, Result};
 use longshore::toolkit::sqs::region_of;
 
 use crate::args::DEFAULT_ENDPOINT;
+use crate::settings;
 
 /// Which AWS is asked.
 #[derive(Debug, Clone, clap::Args)]
@@ -54,5 +55,20 @@ impl Reach {
             aws.region = Some(region.to_owned());
         }
         Ok(Place { queue, aws, settings })
+    }
+
+    /// The directory of an outbox of the settings.
+    pub(crate) fn outbox(&self, name: &str) -> Result<PathBuf> {
+        let config = settings::load(self.config.as_deref())?;
+        let outbox = config.outboxes.get(name).ok_or_else(|| {
+            let known: Vec<&str> = config.outboxes.keys().map(String::as_str).collect();
+            let hint = if known.is_empty() {
+                "they name none; write [outbox.NAME]".to_owned()
+            } else {
+                format!("they name: {}", known.join(", "))
+            };
+            Error::new(Kind::Usage, format!("the settings name no outbox {name}")).hint(hint)
+        })?;
+        Ok(outbox.directory.clone())
     }
 }
