@@ -1,5 +1,22 @@
 //! Writing into an outbox: a directory whose files a daemon sends to a queue or topic, as
 //! `[outbox.NAME]` says. No network is needed, and nothing here waits for it.
+//!
+//! # For other programs
+//! A program in any language renames a file into the directory, and has sent its message. Names
+//! that begin with a dot are left alone, so that `.NAME.tmp` is a good name to write under. Each
+//! message wants a name of its own: files of one group leave in the bytewise order of their names.
+//!
+//! What a message has besides its body stands in extended attributes (`user.longshore.group`,
+//! `.delay` in seconds, `.event`, `.subject`, `.deduplication_id`, `.attribute.NAME` for a text), or
+//! in the sidecar `.NAME.meta.json`, renamed in before NAME:
+//! ```json
+//! {"group": "customer-7", "delay": 5, "event": "OrderPlaced", "subject": "…",
+//!  "deduplication_id": "…", "trace_header": "…", "per_protocol": false,
+//!  "attributes": {"text": "…", "number": 7, "bytes": {"type": "Binary", "value": "AAE="}}}
+//! ```
+//! Every key may be left out; the sidecar counts more than the attributes, and both more than the
+//! settings, key by key. A sidecar is never sent itself and leaves with its file. One whose file
+//! does not come within a day is moved to quarantine.
 
 pub(crate) mod sidecar;
 

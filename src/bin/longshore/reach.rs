@@ -100,4 +100,19 @@ impl Reach {
         }
         Ok(events)
     }
+
+    /// The directory of an outbox of the settings.
+    pub(crate) fn outbox(&self, name: &str) -> Result<PathBuf> {
+        let config = settings::load(self.config.as_deref())?;
+        let outbox = config.outboxes.get(name).ok_or_else(|| {
+            let known: Vec<&str> = config.outboxes.keys().map(String::as_str).collect();
+            let hint = if known.is_empty() {
+                "they name none; write [outbox.NAME]".to_owned()
+            } else {
+                format!("they name: {}", known.join(", "))
+            };
+            Error::new(Kind::Usage, format!("the settings name no outbox {name}")).hint(hint)
+        })?;
+        Ok(outbox.directory.clone())
+    }
 }

@@ -1,5 +1,6 @@
 //! `longshore send`: messages to a queue, sent as they come.
 
+mod outlet;
 mod shape;
 mod source;
 
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 use longshore::aws::Aws;
 use longshore::error::{Error, Kind, Result};
 use longshore::payload::codec::Format;
+use longshore::toolkit::outbox::Outbox;
 use longshore::toolkit::sqs::{self, Sender, resolve};
 use longshore::toolkit::transport::SendReport;
 use longshore::units;
@@ -19,6 +21,7 @@ use crate::attribute::Named;
 use crate::progress::Progress;
 use crate::reach::Reach;
 use crate::{say, settings};
+use outlet::Outlet;
 use shape::Shape;
 use source::Source;
 
@@ -33,10 +36,19 @@ const LINGER: Duration = Duration::from_millis(200);
 /// `deduplication_id` and `delay`; they come before what the command line says.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The queue: its name in the settings, its own name, URL or ARN
-    queue: String,
+    /// The queue: its name in the settings, its own name, URL or ARN; left out with an outbox
+    #[arg(required_unless_present_any = ["outbox", "outbox_directory"])]
+    queue: Option<String>,
     /// The message; without it, or as `-`, each line of standard input is one
     body: Option<String>,
+    /// Leave the messages in this outbox of the settings, for the daemon to send
+    #[arg(long, value_name = "NAME",
+          conflicts_with_all = ["local", "endpoint_url", "region", "outbox_directory"])]
+    outbox: Option<String>,
+    /// Leave the messages in this directory, which is an outbox of a daemon
+    #[arg(long, value_name = "DIR",
+          conflicts_with_all = ["local", "endpoint_url", "region", "config"])]
+    outbox_directory: Option<PathBuf>,
     /// Send each of these files whole, as one message
     #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with_all = ["body", "json_lines"])]
     file: Vec<PathBuf>,
@@ -66,7 +78,8 @@ pub(crate) struct Args {
     reach: Reach,
 }
 
-pub(crate) fn run(args: Args) -> Result<u8> {
+pub(crate) fn run(mut args: Args) -> Result<u8> {
+    let to = to(&mut args)?;
     if args.json_lines && args.body.as_deref().is_some_and(|body| body != "-") {
         return Err(Error::new(Kind::Usage, "JSON lines come from standard input")
             .hint("leave the message out"));
@@ -83,9 +96,16 @@ pub(crate) fn run(args: Args) -> Result<u8> {
             .iter()
             .map(|(number, error)| json!({ "message": number + 1, "error": error.to_string() }))
             .collect();
-        say::line(json!({ "queue": args.queue, "sent": report.sent, "failed": failed }));
+        let kind = if args.queue.is_some() { "queue" } else { "outbox" };
+        say::line(json!({ kind: to, "sent": report.sent, "failed": failed }));
     } else {
-        say::line(format_args!("sent {} to {}", units::count(report.sent, "message"), args.queue));
+        let sent = units::count(report.sent, "message");
+        let done = if args.queue.is_some() {
+            format!("sent {sent} to {to}")
+        } else {
+            format!("left {sent} in outbox {to}")
+        };
+        say::line(done);
     }
     for (_, error) in &report.failed {
         say::error(error);
@@ -97,11 +117,37 @@ pub(crate) fn run(args: Args) -> Result<u8> {
     }))
 }
 
-async fn send(args: &Args) -> Result<SendReport> {
-    let place = args.reach.queue(&args.queue)?;
+/// Where to, in words. With an outbox, the first word on the command line is the message.
+fn to(args: &mut Args) -> Result<String> {
+    let outbox = match (&args.outbox, &args.outbox_directory) {
+        (Some(name), _) => name.clone(),
+        (None, Some(directory)) => directory.display().to_string(),
+        (None, None) => return Ok(args.queue.clone().unwrap_or_default()),
+    };
+    if args.body.is_some() {
+        return Err(Error::new(Kind::Usage, "an outbox is named, and a queue too")
+            .hint("leave out the queue: an outbox has its own"));
+    }
+    args.body = args.queue.take();
+    Ok(outbox)
+}
+
+async fn outlet(args: &Args) -> Result<Outlet> {
+    let directory = match (&args.outbox, &args.outbox_directory) {
+        (Some(name), _) => Some(args.reach.outbox(name)?),
+        (None, directory) => directory.clone(),
+    };
+    if let Some(directory) = directory {
+        return Ok(Outlet::outbox(Outbox::open(directory)?));
+    }
+    let place = args.reach.queue(args.queue.as_deref().unwrap_or_default())?;
     let connection = Aws::new().connect(&place.aws).await?;
     let url = resolve(&connection.sqs, &place.queue).await?;
-    let mut sender = Sender::new(connection.sqs, url);
+    Ok(Outlet::Queue(Sender::new(connection.sqs, url)))
+}
+
+async fn send(args: &Args) -> Result<SendReport> {
+    let mut sender = outlet(args).await?;
     let sent = match send_all(args, &mut sender).await {
         Ok(()) => sender.flush().await,
         Err(error) => Err(error),
@@ -112,13 +158,14 @@ async fn send(args: &Args) -> Result<SendReport> {
             return Err(error);
         }
         let sent = units::count(so_far, "message");
-        return Err(Error::new(error.kind(), format!("only {sent} were sent")).because(error));
+        let done = if args.queue.is_some() { "sent" } else { "left" };
+        return Err(Error::new(error.kind(), format!("only {sent} were {done}")).because(error));
     }
     sender.finish().await
 }
 
 /// Messages leave in batches; one that comes alone leaves soon after, and typed ones at once.
-async fn send_all(args: &Args, sender: &mut Sender) -> Result<()> {
+async fn send_all(args: &Args, sender: &mut Outlet) -> Result<()> {
     let shape = Shape {
         format: args.format,
         attributes: args.attributes.clone(),

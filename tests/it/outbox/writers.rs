@@ -11,7 +11,7 @@ use longshore::{
     message::{Attribute, Outgoing},
     toolkit::outbox::Outbox,
 };
-use std::time::Duration;
+use std::{io::Write, time::Duration};
 
 /// A program that knows nothing of Longshore but the directory.
 const WRITER: &str = r#"
@@ -120,4 +120,41 @@ async fn check_tells_whether_the_queue_is_there() {
     check().expect(69, &["1 outbox", "outbox notices", "notices", "check its name"]);
     Queue::make(&server.endpoint(), "notices").await;
     check().expect(0, &["outbox notices: queue notices answers"]);
+}
+
+/// `send --outbox` needs no AWS; the daemon sends in the order of the lines.
+#[tokio::test]
+async fn send_leaves_messages_in_an_outbox_without_a_network() {
+    let server = embedded();
+    let queue = Queue::make(&server.endpoint(), "notices.fifo").await;
+    let place = Place::new();
+    let settings = place.settings("queue = \"notices.fifo\"\ngroup = \"all\"");
+    let nowhere = "http://127.0.0.1:9";
+    let send = longshore(["send", "--outbox", "notices", "--config", &settings, "first"]);
+    send.endpoint(nowhere).finish().expect(0, &["left 1 message in outbox notices"]);
+    let directory = place.directory();
+    let directory = directory.to_str().unwrap();
+    let send = longshore(["send", "--outbox-directory", directory, "--attribute", "n=Number:1"]);
+    let mut send = send.endpoint(nowhere).piped().start();
+    let lines: Vec<String> = (0..100).map(|number| format!("line {number:02}")).collect();
+    send.input().write_all((lines.join("\n") + "\n\nlast").as_bytes()).unwrap();
+    // One line is empty, which is no message.
+    assert_eq!(send.wait(PATIENCE), 64, "{}", send.output());
+    send.wait_for_line(|line| line.starts_with("left 101 messages in outbox /"), PATIENCE);
+    longshore(["send", "--outbox", "other", "--config", &settings, "x"])
+        .finish()
+        .expect(64, &["no outbox other", "they name: notices"]);
+    longshore(["send", "--outbox", "notices", "--config", &settings, "queue", "x"])
+        .finish()
+        .expect(64, &["leave out the queue"]);
+
+    let daemon = place.start(&server.endpoint(), "queue = \"notices.fifo\"\ngroup = \"all\"");
+    place.wait_until_empty(&daemon);
+    let messages = queue.take(102).await;
+    let expected: Vec<&str> = std::iter::once("first")
+        .chain(lines.iter().map(String::as_str))
+        .chain(std::iter::once("last"))
+        .collect();
+    assert_eq!(bodies(&messages), expected);
+    assert_eq!(attributes(&messages[1])["n"], ("Number", "1"));
 }
