@@ -14,11 +14,13 @@ use std::time::Duration;
 mod aws;
 mod check;
 mod document;
+mod events;
 pub mod env;
 mod file;
 mod handler;
 mod idempotency;
 mod ini;
+mod iniesta;
 mod local;
 mod log;
 mod mistakes;
@@ -35,6 +37,8 @@ mod zc;
 mod tests;
 
 pub use self::aws::{Aws, Credentials, Secret};
+pub(crate) use self::events::route_mistakes;
+pub use self::events::{Events, Initialization};
 pub use self::handler::{Exec, Handler, Http};
 pub use self::idempotency::{Idempotency, IdempotencyStore, OnStoreError, RedisServer};
 pub use self::local::Local;
@@ -45,7 +49,7 @@ pub(crate) use self::names::group as group_name;
 pub use self::notification::{Notification, Target};
 pub use self::outbox::{Destination, Outbox, Outlet};
 pub use self::payload::{Payload, Step, Wrapper};
-pub use self::queue::Queue;
+pub use self::queue::{OnUnrouted, Queue};
 pub use self::spool::{Ignore, Spool, Texts};
 pub use self::zc::SPOOL as ZC_SPOOL;
 
@@ -65,6 +69,10 @@ pub struct Config {
     pub drain_timeout: Duration,
     /// `[aws]`: how to reach AWS for what no spool or queue says.
     pub aws: Aws,
+    /// `[events]`: what is announced through a topic and wanted from it.
+    pub events: Events,
+    /// Nothing is to be done but what `longshore check` does (`INIESTA_DRY_RUN`).
+    pub dry_run: bool,
     /// `[spool.NAME]`, by name.
     pub spools: BTreeMap<String, Spool>,
     /// `[outbox.NAME]`, by name: spools whose files become messages.
@@ -163,6 +171,7 @@ impl Config {
         let config = file::read(&document);
         if handlers == Handlers::InSettings {
             check::handlers(&config, &document);
+            events::check_routes(&config, &document);
         }
         if document.has_mistakes() { Err(document.into_mistakes()) } else { Ok(config) }
     }

@@ -88,6 +88,7 @@
 pub mod error; //       what went wrong, to which thing, and what to do next
 pub mod outcome; //     done, retry, reject
 pub mod message; //     a message as its handler sees it
+pub mod event; //       the named kind of a message, and patterns over names
 pub mod units; //       durations and sizes as people write them
 pub mod backoff; //     how long to wait before the next attempt
 pub mod finding; //     what a check finds, in words
@@ -113,6 +114,7 @@ pub mod handler; //     anything that judges a message; runs it, bounded
 // pipelines, blind to each other
 pub mod queue; //       poll, lease, admit, dispatch, settle
 pub mod spool; //       watch, scan, admit, upload, settle
+pub mod events; //      what is announced through a topic, and which of it a queue wants
 pub mod handlers; //    programs, HTTP endpoints, standard output
 // together
 pub mod wiring; //      topics, subscriptions, policies: checked and set up

@@ -7,13 +7,15 @@ use super::document::Document;
 use super::names::QueueAddress;
 use super::notification::Target;
 use super::queue::Queue;
-use super::{Config, zc};
+use super::{Config, events, zc};
 use crate::units;
 
 pub(super) fn all(config: &Config, document: &Document) {
+    let has_topic = config.events.topic.is_some();
     if config.spools.is_empty()
         && config.outboxes.is_empty()
         && config.queues.is_empty()
+        && !has_topic
         && !document.has_mistakes()
     {
         document.blame(
@@ -30,6 +32,7 @@ pub(super) fn all(config: &Config, document: &Document) {
     }
     shared_queues(config, document);
     notifications(config, document);
+    events::check(config, document);
     lock_servers(config, document);
     slow_stops(config, document);
 }

@@ -98,6 +98,11 @@ impl Document {
         self.mistakes.borrow_mut().push(Mistake { line, column, message: message.into() });
     }
 
+    /// Notes a mistake in an environment variable.
+    pub(super) fn blame_environment(&self, variable: &str, message: &str) {
+        self.mistakes.borrow_mut().push(Mistakes::whole(format!("{variable}: {message}")));
+    }
+
     /// Notes what is no mistake, but worth a warning.
     pub(super) fn note(&self, at: usize, message: impl AsRef<str>) {
         let (line, _) = self.line_and_column(at);
@@ -108,6 +113,16 @@ impl Document {
     /// Remembers that a key of this name is read, whether or not it is written.
     pub(super) fn know(&self, path: String) {
         self.known.borrow_mut().insert(path);
+    }
+
+    /// True where the whole path is written.
+    pub(super) fn has(&self, path: &[&str]) -> bool {
+        let mut table = Some(&self.root);
+        path.iter().all(|key| {
+            let node = table.and_then(|table| table.get(*key));
+            table = node.and_then(Node::table);
+            node.is_some()
+        })
     }
 
     /// The value at this path, as far down as the file goes; for rules across keys.

@@ -2,6 +2,7 @@
 //!
 //! The AWS SDK reads its own variables (`AWS_REGION`, `AWS_ENDPOINT_URL`, credentials) by itself.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -22,12 +23,43 @@ const LARGEST_SECRET: u64 = 64 * 1024;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Environment {
     pub(super) credentials_directory: Option<PathBuf>,
+    /// iniesta's variables, and those that stand over or beside them.
+    pub(super) variables: BTreeMap<String, String>,
 }
 
 impl Environment {
     pub(super) fn read() -> Self {
-        Self { credentials_directory: value(CREDENTIALS_DIRECTORY).map(PathBuf::from) }
+        Self {
+            credentials_directory: value(CREDENTIALS_DIRECTORY).map(PathBuf::from),
+            variables: variables(),
+        }
     }
+
+    /// A variable, also one that is set to nothing.
+    pub(super) fn variable(&self, name: &str) -> Option<&str> {
+        self.variables.get(name).map(String::as_str)
+    }
+
+    /// True where a variable whose name begins so is set to something.
+    pub(super) fn has_any(&self, prefix: &str) -> bool {
+        self.variables.iter().any(|(name, value)| name.starts_with(prefix) && !value.is_empty())
+    }
+}
+
+fn variables() -> BTreeMap<String, String> {
+    const OTHERS: [&str; 6] = [
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "AWS_REGION",
+        "AWS_DEFAULT_REGION",
+        "MMT_ENV",
+    ];
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
+        .filter(|(name, _)| name.starts_with("INIESTA_") || OTHERS.contains(&name.as_str()))
+        .map(|(name, value)| (name, value.to_string_lossy().into_owned()))
+        .collect()
 }
 
 /// An environment variable; one that is set to nothing counts as absent.
@@ -95,8 +127,10 @@ mod tests {
         std::fs::write(credentials.path().join("key"), "from systemd\n").unwrap();
         let elsewhere = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(elsewhere.path(), "two\nlines\r\n").unwrap();
-        let environment =
-            Environment { credentials_directory: Some(credentials.path().to_owned()) };
+        let environment = Environment {
+            credentials_directory: Some(credentials.path().to_owned()),
+            ..Environment::default()
+        };
 
         let read =
             |file: &Path| secret(file, &environment).map(|secret| secret.reveal().to_owned());

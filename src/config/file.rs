@@ -13,7 +13,7 @@ use super::outbox::Outbox;
 use super::queue::Queue;
 use super::section::Section;
 use super::spool::Spool;
-use super::{Config, Dialect, check, names, zc};
+use super::{Config, Dialect, Events, check, events, iniesta, names, zc};
 
 /// How long running work may take to finish where the settings do not say.
 pub(super) const DRAIN_TIMEOUT: Duration = Duration::from_secs(25);
@@ -28,20 +28,25 @@ pub(super) fn read(document: &Document) -> Config {
 
     let mut aws = root.table("aws");
     let base = Written::read(&mut aws);
+    let base = iniesta::credentials(&aws, base);
     aws.finish();
+    iniesta::check(document);
+    let events = Events::read(root.table("events"), &base);
 
     let idempotency = Idempotency::read(root.table("idempotency"));
     let spools = named(root.tables("spool"), |section| Spool::read(section, &base));
     let outboxes = named(root.tables("outbox"), |section| Outbox::read(section, &base));
-    let queues = named(root.tables("queue"), |section| Queue::read(section, &base));
     let notifications =
         named(root.tables("notification"), |section| Notification::read(section, &base));
+    let queues = named(root.tables("queue"), |section| Queue::read(section, &base, &events));
     let mut config = Config {
         file: Some(document.file.clone()),
         log,
         listen,
         drain_timeout: drain_timeout.unwrap_or(DRAIN_TIMEOUT),
         aws: base.clone().resolve(),
+        events,
+        dry_run: iniesta::dry_run(document),
         spools,
         outboxes,
         queues,
@@ -54,6 +59,7 @@ pub(super) fn read(document: &Document) -> Config {
         zc::read(&mut root, &base, &mut config);
     }
     root.finish();
+    events::resolve(&mut config, document);
     check::all(&config, document);
     config.notes = document.notes();
     config

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use super::names;
 use super::section::Section;
+use crate::event::Pattern;
 
 /// `[queue.NAME.handler.KIND]`: what is done with a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,20 +127,33 @@ fn http(section: &mut Section<'_>) -> Http {
     }
 }
 
-/// Routes by event; two that are the same but for white space around them are refused.
+/// Routes by event: the one that names the table, or those in its `events`, whose table then has any
+/// name. Two that are the same but for white space around them are refused.
 pub(super) fn routes(written: Vec<(String, Section<'_>)>) -> BTreeMap<String, Handler> {
     let mut routes = BTreeMap::new();
-    for (event, mut section) in written {
-        let event = event.trim().to_owned();
-        if event.is_empty() {
-            section.blame("", "a route for the empty event never matches; name an event");
-        } else if event.strip_suffix('*').unwrap_or(&event).contains('*') {
-            let message = format!(
-                "route {event:?} never matches: a * stands for anything only once and at the end"
-            );
-            section.blame("", message);
-        } else if routes.contains_key(&event) {
-            section.blame("", format!("a second route for the event {event:?}; keep one"));
+    for (label, mut section) in written {
+        let listed = section.texts("events", |_| Ok(()));
+        let key = if section.has("events") { "events" } else { "" };
+        let mut own: Vec<String> = Vec::new();
+        for event in listed.unwrap_or_else(|| vec![label]) {
+            let event = event.trim().to_owned();
+            match Pattern::of_route(&event) {
+                Err(wrong) if event.is_empty() => {
+                    section.blame(key, format!("a route for {wrong}"));
+                }
+                Err(wrong) => section.blame(key, format!("route {wrong}")),
+                Ok(_) if own.contains(&event) => {
+                    section.blame(key, format!("the event {event:?} stands in events twice"));
+                }
+                Ok(_) if routes.contains_key(&event) => {
+                    section.blame(key, format!("a second route for the event {event:?}; keep one"));
+                }
+                Ok(_) => {}
+            }
+            own.push(event);
+        }
+        if own.is_empty() {
+            section.blame(key, "events: an empty list; name the events of this route");
         }
         let handler = section.table("handler");
         if !handler.is_written() && section.left_over().is_empty() {
@@ -148,7 +162,9 @@ pub(super) fn routes(written: Vec<(String, Section<'_>)>) -> BTreeMap<String, Ha
         }
         section.finish();
         if let Some(handler) = read(handler) {
-            routes.entry(event).or_insert(handler);
+            for event in own {
+                routes.entry(event).or_insert_with(|| handler.clone());
+            }
         }
     }
     routes

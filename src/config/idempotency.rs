@@ -8,7 +8,7 @@ use reqwest::Url;
 
 use super::aws::Secret;
 use super::section::Section;
-use super::{env, names};
+use super::{env, iniesta, names};
 
 /// `[idempotency]`: one handler at a time for each message, among all daemons that use one store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,8 +131,12 @@ impl Idempotency {
         let kind = section.formed("store", store);
         let servers = servers(&mut section);
         let timeouts = SHORTEST_LOCK..=Duration::from_hours(1);
-        let lock_timeout = section.duration("lock_timeout", timeouts);
-        let lock_attempts = section.whole("lock_attempts", 1..=100);
+        let document = section.document;
+        let lock_timeout =
+            section.duration("lock_timeout", timeouts).or_else(|| iniesta::lock_timeout(document));
+        let lock_attempts = section
+            .whole("lock_attempts", 1..=100)
+            .or_else(|| iniesta::whole(document, iniesta::LOCK_ATTEMPTS, 1..=100));
         let on_store_error = section.formed("on_store_error", on_store_error);
         if section.is_written() && !section.has("store") {
             section.missing("store", "\"redis\" (or \"memory\", for one daemon alone)");

@@ -14,7 +14,7 @@ use super::names::{self, QueueAddress};
 use super::outbox::{Destination, Outlet};
 use super::queue::Queue;
 use super::spool::Spool;
-use super::{Config, file};
+use super::{Config, Events, file};
 use crate::error::Result;
 
 /// Where the embedded AWS is and where its files are.
@@ -42,6 +42,8 @@ impl Config {
             listen: None,
             drain_timeout: file::DRAIN_TIMEOUT,
             aws: Aws::default(),
+            events: Events::default(),
+            dry_run: false,
             spools: BTreeMap::from([("local".to_owned(), Spool::new("spool", "local"))]),
             outboxes: BTreeMap::new(),
             queues: BTreeMap::from([("inbox".to_owned(), inbox)]),
@@ -62,6 +64,7 @@ impl Config {
     pub fn local(mut self, local: Local<'_>) -> Result<Self> {
         let mut wrong = Vec::new();
         seal(&mut self.aws, local.endpoint);
+        seal(&mut self.events.aws, local.endpoint);
         let spools = self.spools.iter_mut().map(|(name, spool)| ("spool", name, spool));
         let outboxes = self.outboxes.iter_mut().map(|(name, outbox)| ("outbox", name, outbox));
         for (table, name, spool) in spools.chain(outboxes) {

@@ -5,11 +5,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::aws::{Aws, Written};
+use super::document::Document;
 use super::handler::{self, Handler};
 use super::names::{self, QueueAddress};
 use super::payload::Payload;
 use super::section::Section;
 use super::spool::retry;
+use super::{Events, iniesta};
 use crate::backoff::Backoff;
 
 /// `[queue.NAME]`: a queue whose messages go to handlers.
@@ -47,8 +49,21 @@ pub struct Queue {
     pub payload: Payload,
     /// The handler of every message that no route takes.
     pub handler: Option<Handler>,
+    /// What becomes of a message that no handler takes.
+    pub on_unrouted: OnUnrouted,
     /// Handlers by event: an exact name, or a prefix written `Order*`.
     pub routes: BTreeMap<String, Handler>,
+}
+
+/// What becomes of a message that no handler takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnUnrouted {
+    /// It is tried again by the queue's backoff, as one whose handler failed.
+    Retry,
+    /// It is rejected.
+    Reject,
+    /// It is deleted.
+    Delete,
 }
 
 /// A message cannot be held longer (SQS).
@@ -74,24 +89,43 @@ impl Queue {
             idempotency: true,
             payload: Payload::default(),
             handler: None,
+            on_unrouted: OnUnrouted::Retry,
             routes: BTreeMap::new(),
         }
     }
 
-    pub(super) fn read(mut section: Section<'_>, base: &Written) -> Self {
-        let address = section.formed("queue", QueueAddress::read);
-        if !section.has("queue") {
+    pub(super) fn read(mut section: Section<'_>, base: &Written, events: &Events) -> Self {
+        let document = section.document;
+        let of_iniesta = || iniesta::queue(document, events.service.as_deref());
+        let unwritten = if section.has("queue") { None } else { of_iniesta() };
+        let address = match &unwritten {
+            Some(name) => QueueAddress::read(name).ok(),
+            None => section.formed("queue", QueueAddress::read),
+        };
+        if !section.has("queue") && unwritten.is_none() {
             section.missing("queue", "\"orders\" (a name, URL or ARN)");
         }
-        let aws = aws_at(&mut section, base, address.as_ref().and_then(QueueAddress::region));
-        let default = Self::new(section.text("queue").unwrap_or_default());
+        let mut aws = aws_at(&mut section, base, address.as_ref().and_then(QueueAddress::region));
+        aws.endpoint_url =
+            aws.endpoint_url.or_else(|| iniesta::endpoint(document, iniesta::SQS_ENDPOINT));
+        let written = section.text("queue");
+        let default = Self {
+            event_key: events.event_key.clone(),
+            ..Self::new(written.or(unwritten).unwrap_or_default())
+        };
         let day = Duration::from_hours(12);
         let mut queue = Self {
             aws,
             concurrency: section.whole("concurrency", 1..=10_000).unwrap_or(default.concurrency),
             visibility_timeout: section.whole_seconds("visibility_timeout", 1..=LONGEST_LEASE),
-            wait_time: section.whole_seconds("wait_time", 0..=20).unwrap_or(default.wait_time),
-            max_messages: section.whole("max_messages", 1..=10).unwrap_or(default.max_messages),
+            wait_time: section
+                .whole_seconds("wait_time", 0..=20)
+                .or_else(|| wait_time(document))
+                .unwrap_or(default.wait_time),
+            max_messages: section
+                .whole("max_messages", 1..=10)
+                .or_else(|| iniesta::whole(document, iniesta::MAX_MESSAGES, 1..=10))
+                .unwrap_or(default.max_messages),
             attributes: Self::read_attributes(&mut section).unwrap_or(default.attributes),
             system_attributes: section
                 .texts("system_attributes", names::system_attribute)
@@ -107,6 +141,7 @@ impl Queue {
                 QueueAddress::read(text).map(|_| text.to_owned())
             }),
             set_aside: section.path_of("set_aside"),
+            on_unrouted: section.formed("on_unrouted", on_unrouted).unwrap_or(default.on_unrouted),
             idempotency: section.flag("idempotency").unwrap_or(default.idempotency),
             payload: Payload::read(&mut section),
             handler: handler::read(section.table("handler")),
@@ -140,6 +175,20 @@ impl Queue {
         if !self.attributes.iter().any(|pattern| names::covers(pattern, attribute)) {
             self.attributes.push(attribute.to_owned());
         }
+    }
+}
+
+fn wait_time(document: &Document) -> Option<Duration> {
+    let seconds = iniesta::whole(document, iniesta::WAIT_TIME, 0..=20)?;
+    u64::try_from(seconds).ok().map(Duration::from_secs)
+}
+
+fn on_unrouted(text: &str) -> Result<OnUnrouted, String> {
+    match text {
+        "retry" => Ok(OnUnrouted::Retry),
+        "reject" => Ok(OnUnrouted::Reject),
+        "delete" => Ok(OnUnrouted::Delete),
+        _ => Err(format!("{text:?} is none of retry, reject and delete")),
     }
 }
 

@@ -167,17 +167,26 @@ impl<'d> Section<'d> {
         key: &'static str,
         form: impl Fn(&str) -> Result<(), String>,
     ) -> Option<Vec<String>> {
+        self.list(key, |text| form(text).map(|()| text.to_owned()))
+    }
+
+    /// A list of texts, each read by its form.
+    pub(super) fn list<T>(
+        &mut self,
+        key: &'static str,
+        form: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<Vec<T>> {
         let dialect = self.document.dialect;
         let items = self.read(key, |node| value::items(node, dialect))?;
         let count = items.len();
-        let mut texts = Vec::with_capacity(count);
+        let mut read = Vec::with_capacity(count);
         for Item { at, text } in items {
-            match text.and_then(|text| form(&text).map(|()| text)) {
-                Ok(text) => texts.push(text),
+            match text.and_then(|text| form(&text)) {
+                Ok(item) => read.push(item),
                 Err(wrong) => self.document.blame(at, format!("{key}: {wrong}")),
             }
         }
-        (texts.len() == count).then_some(texts)
+        (read.len() == count).then_some(read)
     }
 
     /// The table under this key.

@@ -4,8 +4,10 @@ use std::path::Path;
 
 use super::*;
 
+mod events;
 mod files;
 mod idempotency;
+mod iniesta;
 mod local;
 mod mistakes;
 mod toml;
@@ -32,4 +34,13 @@ fn spool_with(lines: &str) -> String {
 /// A sound queue with these lines added.
 fn queue_with(lines: &str) -> String {
     format!("[queue.q]\nqueue = \"orders\"\nhandler.print = {{}}\n{lines}\n")
+}
+
+/// As [`toml_text`], with these variables set and no others.
+fn with_environment(text: &str, variables: &[(&str, &str)]) -> Result<Config, Mistakes> {
+    let variables =
+        variables.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let environment = Environment { variables, ..Environment::default() };
+    let path = Path::new("longshore.toml");
+    Config::read(text, path, Dialect::Toml, &environment, Handlers::InSettings)
 }

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, btree_map};
 
 use super::BoxHandler;
 use crate::error::{Error, Kind, Result};
+use crate::event::Pattern;
 
 /// The handlers of one queue.
 #[derive(Debug, Clone, Default)]
 pub struct Routes {
-    exact: BTreeMap<String, BoxHandler>,
-    prefixes: BTreeMap<String, BoxHandler>,
+    by_event: BTreeMap<Pattern, BoxHandler>,
     default: Option<BoxHandler>,
 }
 
@@ -34,13 +34,13 @@ impl Routes {
     /// Adds the handler of an event: its exact name, or a prefix written `Order*`.
     ///
     /// # Errors
-    /// When that event has one already.
+    /// When the event is none that a message could have, or has a handler already.
     pub fn add(&mut self, event: &str, handler: BoxHandler) -> Result<()> {
-        let (routes, name) = match event.strip_suffix('*') {
-            Some(prefix) => (&mut self.prefixes, prefix),
-            None => (&mut self.exact, event),
-        };
-        match routes.entry(name.to_owned()) {
+        let pattern = Pattern::of_route(event).map_err(|wrong| {
+            Error::new(Kind::Settings, format!("the route {event:?} of {}", handler.name()))
+                .because(wrong)
+        })?;
+        match self.by_event.entry(pattern) {
             btree_map::Entry::Occupied(first) => Err(twice(event, first.get(), &handler)),
             btree_map::Entry::Vacant(free) => {
                 free.insert(handler);
@@ -51,21 +51,29 @@ impl Routes {
 
     /// The handler for a message with this event, if there is one.
     pub fn find(&self, event: Option<&str>) -> Option<&BoxHandler> {
-        let by_event = event.and_then(|event| {
-            self.exact.get(event).or_else(|| {
-                self.prefixes
-                    .iter()
-                    .filter(|(prefix, _)| event.starts_with(prefix.as_str()))
-                    .max_by_key(|(prefix, _)| prefix.len())
-                    .map(|(_, handler)| handler)
+        let matching = event.and_then(|event| {
+            let routes = self.by_event.iter().filter(|(pattern, _)| pattern.matches(event));
+            routes.max_by_key(|(pattern, _)| match pattern {
+                Pattern::Exact(_) => usize::MAX,
+                Pattern::Prefix(prefix) => prefix.len(),
             })
         });
-        by_event.or(self.default.as_ref())
+        matching.map(|(_, handler)| handler).or(self.default.as_ref())
+    }
+
+    /// The events that have a handler of their own.
+    pub fn patterns(&self) -> Vec<Pattern> {
+        self.by_event.keys().cloned().collect()
+    }
+
+    /// True where every message finds a handler.
+    pub const fn has_default(&self) -> bool {
+        self.default.is_some()
     }
 
     /// True when no message would find a handler.
     pub fn is_empty(&self) -> bool {
-        self.exact.is_empty() && self.prefixes.is_empty() && self.default.is_none()
+        self.by_event.is_empty() && self.default.is_none()
     }
 }
 

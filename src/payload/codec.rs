@@ -4,7 +4,7 @@
 //! it is [`Outgoing::text`] and [`Body::as_text`](crate::message::Body::as_text).
 
 pub mod pylon;
-mod python;
+pub(crate) mod python;
 
 use std::str::FromStr;
 

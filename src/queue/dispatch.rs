@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::lease::Ticket;
 use super::{Event, Stage, Stages};
+use crate::config::OnUnrouted;
 use crate::handler::{self, BoxHandler, Delivery, Ending, Ran};
 use crate::message::Message;
 use crate::outcome::Outcome;
@@ -25,8 +26,7 @@ impl Stages {
         let Some(item) = self.items.get(&ticket) else { return };
         let message = Arc::clone(item.as_handled());
         let Some(handler) = self.routes.find(message.event.as_deref()).cloned() else {
-            let event = message.event.as_deref().unwrap_or("none");
-            return self.carry_out(ticket, Outcome::retry(format!("no handler for event {event}")));
+            return self.unrouted(ticket, &message);
         };
         let delivery = Delivery { message, lease: item.keeper.lease() };
         let timeout = self.settings.handler_timeout;
@@ -38,6 +38,22 @@ impl Stages {
             tell(&queue, &handler, &run);
             Event::Ran { ticket, run }
         });
+    }
+
+    /// No handler takes the message: what the settings say becomes of it.
+    fn unrouted(&mut self, ticket: Ticket, message: &Message) {
+        let event = message.event.as_deref().unwrap_or("none");
+        let reason = format!("no handler for event {event}");
+        let outcome = match self.settings.on_unrouted {
+            OnUnrouted::Retry => Outcome::retry(reason),
+            OnUnrouted::Reject => Outcome::reject(reason),
+            OnUnrouted::Delete => Outcome::Done,
+        };
+        metrics::unrouted(&self.name);
+        let (queue, message_id, outcome_is) = (&*self.name, &*message.id, outcome.label());
+        let event = message.event.as_deref();
+        tracing::warn!(queue, message_id, event, outcome = outcome_is, "no handler for a message");
+        self.carry_out(ticket, outcome);
     }
 
     /// A handler ended.

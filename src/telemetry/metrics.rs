@@ -53,6 +53,12 @@ const HANDLED: Metric = Metric::new(
     &["queue", "outcome"],
     "how long handlers ran",
 );
+const UNROUTED: Metric = Metric::new(
+    "longshore_messages_unrouted_total",
+    Shape::Counter,
+    &["queue"],
+    "messages that no handler takes, redeliveries included",
+);
 const HELD: Metric = Metric::new(
     "longshore_messages_held",
     Shape::Gauge,
@@ -173,6 +179,7 @@ pub const METRICS: &[Metric] = &[
     RECEIVED,
     SETTLED,
     HANDLED,
+    UNROUTED,
     HELD,
     RECEIVE_FAILED,
     DELETE_FAILED,
@@ -231,6 +238,11 @@ pub fn settled(queue: &str, outcome: &'static str) {
 pub fn handled(queue: &str, outcome: &'static str, time: Duration) {
     histogram!(HANDLED.name, "queue" => queue.to_owned(), "outcome" => outcome)
         .record(time.as_secs_f64());
+}
+
+/// No handler takes a message.
+pub fn unrouted(queue: &str) {
+    counter!(UNROUTED.name, "queue" => queue.to_owned()).increment(1);
 }
 
 /// So many messages are held now.

@@ -12,9 +12,7 @@ use super::arn::Arn;
 use super::plan::account;
 use super::wanted::Wanted;
 use crate::aws::{Aws, Connection};
-use crate::config::{
-    self, Config, Destination, Outlet, Payload, QueueAddress, Step, Wrapper,
-};
+use crate::config::{self, Config, Destination, Outlet, Payload, QueueAddress, Step, Wrapper};
 use crate::error::Result;
 use crate::toolkit::sqs;
 

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::Worker;
 use crate::aws::Aws;
-use crate::config::{Config, Handlers};
+use crate::config::{Config, Handlers, route_mistakes};
 use crate::error::{Error, Kind, Result};
 use crate::handler::{BoxHandler, Handler, Routes};
 use crate::handlers;
@@ -23,7 +23,7 @@ pub struct Builder<S> {
 struct Registered {
     queue: String,
     /// Nothing for the default handler of the queue.
-    event: Option<String>,
+    events: Option<Vec<String>>,
     handler: BoxHandler,
 }
 
@@ -65,20 +65,32 @@ impl<S: Clone + Send + Sync + 'static> Builder<S> {
         H: Handler<S, Args>,
         Args: 'static,
     {
-        self.register(queue, Some(event.to_owned()), handler)
+        self.events(queue, &[event], handler)
     }
 
-    fn register<H, Args>(mut self, queue: &str, event: Option<String>, handler: H) -> Self
+    /// Handles the messages of `[queue.NAME]` with any of these events, each as in
+    /// [`event`](Self::event).
+    #[must_use]
+    pub fn events<H, Args>(self, queue: &str, events: &[&str], handler: H) -> Self
     where
         H: Handler<S, Args>,
         Args: 'static,
     {
-        let name = match &event {
-            Some(event) => format!("{queue}/{event}"),
+        let events = events.iter().map(|&event| event.to_owned()).collect();
+        self.register(queue, Some(events), handler)
+    }
+
+    fn register<H, Args>(mut self, queue: &str, events: Option<Vec<String>>, handler: H) -> Self
+    where
+        H: Handler<S, Args>,
+        Args: 'static,
+    {
+        let name = match &events {
+            Some(events) => format!("{queue}/{}", events.join(",")),
             None => queue.to_owned(),
         };
         let handler = BoxHandler::of(name, handler, self.state.clone());
-        self.registered.push(Registered { queue: queue.to_owned(), event, handler });
+        self.registered.push(Registered { queue: queue.to_owned(), events, handler });
         self
     }
 
@@ -104,15 +116,15 @@ impl<S: Clone + Send + Sync + 'static> Builder<S> {
             }
             routes.insert(name.clone(), own);
         }
-        for Registered { queue, event, handler } in self.registered {
+        for Registered { queue, events, handler } in self.registered {
             let Some(own) = routes.get_mut(&queue) else {
                 let known: Vec<&str> = config.queues.keys().map(String::as_str).collect();
                 let what = format!("a handler for queue {queue}, which the settings do not name");
                 let hint = format!("the settings name: {}", known.join(", "));
                 return Err(Error::new(Kind::Settings, what).hint(hint));
             };
-            match event {
-                Some(event) => own.add(&event, handler)?,
+            match events {
+                Some(events) => add_all(own, &events, &handler)?,
                 None => own.set_default(handler)?,
             }
         }
@@ -120,6 +132,42 @@ impl<S: Clone + Send + Sync + 'static> Builder<S> {
             return Err(Error::new(Kind::Settings, format!("queue {name} has no handler"))
                 .hint("write [queue.NAME.handler.exec], or register a function for it"));
         }
+        for (name, own) in &routes {
+            reachable(&config, name, own)?;
+        }
         Ok(Worker { config, routes, aws: Aws::new(), locks: None, once: false })
+    }
+}
+
+/// One handler for several events.
+fn add_all(routes: &mut Routes, events: &[String], handler: &BoxHandler) -> Result<()> {
+    let wrong = |why: String| {
+        Error::new(Kind::Settings, format!("the events of handler {}", handler.name())).because(why)
+    };
+    if events.is_empty() {
+        return Err(wrong("there are none; name one".to_owned()));
+    }
+    for (place, event) in events.iter().enumerate() {
+        if events.iter().take(place).any(|earlier| earlier == event) {
+            return Err(wrong(format!("{event:?} stands in the list twice; keep one")));
+        }
+        routes.add(event, handler.clone())?;
+    }
+    Ok(())
+}
+
+/// Every route is one that an event of the topic can reach, where the queue gets its messages from
+/// there.
+fn reachable(config: &Config, name: &str, routes: &Routes) -> Result<()> {
+    let Some(queue) = config.queues.get(name).filter(|queue| config.gets_events(queue)) else {
+        return Ok(());
+    };
+    let filters = config.events.filters.as_deref();
+    let mistakes = route_mistakes(filters, &routes.patterns(), routes.has_default());
+    match mistakes.into_iter().next() {
+        None => Ok(()),
+        Some((_, why)) => {
+            Err(Error::new(Kind::Settings, format!("queue {}", queue.queue)).because(why))
+        }
     }
 }

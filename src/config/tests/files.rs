@@ -41,6 +41,7 @@ fn every_key_that_is_read_stands_in_the_reference() {
     let written: BTreeSet<String> = keys(&text).into_iter().map(|(key, _)| key).collect();
     let tables = [
         "aws",
+        "events",
         "log",
         "status",
         "notification",
@@ -56,12 +57,16 @@ fn every_key_that_is_read_stands_in_the_reference() {
     ];
     for key in document.known() {
         let last = key.rsplit('.').next().unwrap();
-        let with_aws = ["spool.", "outbox.", "queue.", "notification."];
+        let with_aws = ["spool.", "outbox.", "queue.", "events.", "notification."];
         let of_aws = with_aws.iter().any(|table| key.starts_with(table))
             && written.contains(&format!("aws.{last}"));
         let is_table = tables.contains(&last);
+        let is_shown_once = key.ends_with(".events") && key.contains(".route.");
         // The kinds of handler are shown once each, not once for every place of a handler.
-        assert!(of_aws || is_table || written.contains(&key), "{key} is not in the reference");
+        assert!(
+            of_aws || is_table || is_shown_once || written.contains(&key),
+            "{key} is not in the reference"
+        );
     }
     for (key, _) in keys(&text) {
         assert!(document.known().contains(&key), "{key} is read by nobody");
@@ -87,6 +92,11 @@ fn the_defaults_of_the_reference_are_those_of_the_code() {
         listen: None,
         drain_timeout: Config::trial().drain_timeout,
         aws: Aws::default(),
+        events: Events {
+            initialization: [Initialization::QueuePolling].into(),
+            ..Events::default()
+        },
+        dry_run: false,
         spools: BTreeMap::from([(
             "reports".to_owned(),
             Spool::new("/var/spool/longshore/reports", "my-bucket"),
@@ -115,7 +125,8 @@ fn the_defaults_of_the_reference_are_those_of_the_code() {
     let short = toml_text(
         "[queue.q]\nqueue = \"q\"\nhandler.exec.command = [\"/usr/local/bin/place-order\"]\n\
          route.\"OrderPlaced.shop\".handler.http.url = \"http://127.0.0.1:8080/orders\"\n\
-         route.\"Debug*\".handler.print = {}\n",
+         route.\"Debug*\".handler.print = {}\nroute.payments.events = [\"PaymentReceived.bank\", \"Refund*\"]\n\
+         route.payments.handler.print = {}\n",
     )
     .unwrap();
     assert_eq!(
@@ -123,6 +134,10 @@ fn the_defaults_of_the_reference_are_those_of_the_code() {
         (short.queues["q"].handler.clone(), short.queues["q"].routes.clone())
     );
 }
+
+/// Filters that let the events of all routes through.
+const ROUTED: &str =
+    "\nfilters = [\"OrderPlaced.shop\", \"DebugOrders.*\", \"PaymentReceived.bank\", \"Refund.*\"]";
 
 /// Each `#key = value` is put to work alone, except for those that need or exclude another.
 #[test]
@@ -148,7 +163,8 @@ fn the_examples_of_keys_without_default_are_sound() {
         if key == "servers_file" {
             changed.retain(|line| !line.starts_with("servers = "));
         }
-        if key == "topic" {
+        let is_of_events = setting.ends_with(":events\"");
+        if key == "topic" && !is_of_events {
             changed.retain(|line| line != "queue = \"notices\"");
         }
         match key {
@@ -159,6 +175,11 @@ fn the_examples_of_keys_without_default_are_sound() {
             "session_token" | "session_token_file" => {
                 changed[index] += "\naccess_key_id = \"i\"\nsecret_access_key = \"s\"";
             }
+            "topic" if is_of_events => changed[index] += ROUTED,
+            "initialization" => {
+                changed[index] += ROUTED;
+                changed[index] += "\ntopic = \"arn:aws:sns:us-west-2:123456789012:events\"";
+            }
             _ => {}
         }
         let secrets = tempfile::tempdir().unwrap();
@@ -166,7 +187,10 @@ fn the_examples_of_keys_without_default_are_sound() {
         for name in ["aws-secret", "aws-token", "redis-password"] {
             std::fs::write(secrets.path().join(name), "x").unwrap();
         }
-        let environment = Environment { credentials_directory: Some(secrets.path().to_owned()) };
+        let environment = Environment {
+            credentials_directory: Some(secrets.path().to_owned()),
+            ..Environment::default()
+        };
         let path = Path::new("reference.toml");
         let handlers = Handlers::InSettings;
         let read = Config::read(&changed.join("\n"), path, Dialect::Toml, &environment, handlers);

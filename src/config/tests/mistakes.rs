@@ -51,8 +51,8 @@ url = \"ftp://x/\"
     assert!(
         shown.starts_with(
             "longshore.toml:1:1: unknown key \"drian_timeout\" at the top level; did you mean \
-             \"drain_timeout\"? allowed: aws, drain_timeout, idempotency, log, notification, queue, require_checks, \
-             spool, status\n\
+             \"drain_timeout\"? allowed: aws, drain_timeout, events, idempotency, log, \
+             notification, outbox, queue, require_checks, spool, status\n\
              longshore.toml:4:13: directory: a text in quotes is wanted, not a number\n"
         ),
         "{shown}"
@@ -174,7 +174,7 @@ fn each_mistake_has_its_words() {
             "[queue.q]\nqueue=\"arn:aws:sqs:eu-west-1:123456789012:o\"\nregion=\"us-east-1\"\n\
              handler.print={}"
                 .into(),
-            "region \"us-east-1\", but the queue's address says \"eu-west-1\"",
+            "region \"us-east-1\", but the address says \"eu-west-1\"",
         ),
     ];
     for (text, expected) in cases {

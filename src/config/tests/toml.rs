@@ -12,6 +12,11 @@ fn a_minimal_file_gets_every_default() {
         listen: None,
         drain_timeout: Duration::from_secs(25),
         aws: Aws::default(),
+        events: Events {
+            initialization: [Initialization::QueuePolling].into(),
+            ..Events::default()
+        },
+        dry_run: false,
         spools: BTreeMap::from([("a".to_owned(), Spool::new("a", "bucket"))]),
         outboxes: BTreeMap::new(),
         queues: BTreeMap::from([("q".to_owned(), queue)]),

@@ -9,7 +9,7 @@ use serde::de::IgnoredAny;
 ///
 /// # Errors
 /// Where the text is no JSON, or a text in it has half of a surrogate pair.
-pub(super) fn layout(json: &str) -> serde_json::Result<String> {
+pub(crate) fn layout(json: &str) -> serde_json::Result<String> {
     serde_json::from_str::<IgnoredAny>(json)?;
     let mut text = String::with_capacity(json.len() + json.len() / 4);
     let mut rest = json;

@@ -243,7 +243,10 @@ async fn what_is_pending_or_denied_is_said_in_its_place() {
                   perform</Message></Error><RequestId>1</RequestId></ErrorResponse>";
     for (operation, told) in [
         ("GetTopicAttributes", "note  undecided, since it may not be asked for"),
-        ("ListSubscriptionsByTopic", "note  queue orders: undecided, since it may not be asked for"),
+        (
+            "ListSubscriptionsByTopic",
+            "note  queue orders: undecided, since it may not be asked for",
+        ),
         ("GetSubscriptionAttributes", "note  queue orders: undecided, since it may not be asked"),
     ] {
         let proxy = Proxy::start(&account.server.endpoint());
@@ -256,7 +259,8 @@ async fn what_is_pending_or_denied_is_said_in_its_place() {
 #[tokio::test]
 async fn i10_i11_with_require_checks_nothing_starts_until_all_is_well() {
     let account = Account::on(ministack(), ACCOUNTS[0]);
-    let text = format!("require_checks = true\n{}", account.text).replace("queue = \"orders\"\n", "queue = \"orders\"\nwait_time = 0\n");
+    let text = format!("require_checks = true\n{}", account.text)
+        .replace("queue = \"orders\"\n", "queue = \"orders\"\nwait_time = 0\n");
     let run = |endpoint: &str| {
         let run = longshore(["run", "--once", "--config", "c.toml"]).file("c.toml", &text);
         run.endpoint(endpoint).finish()
@@ -272,7 +276,9 @@ async fn i10_i11_with_require_checks_nothing_starts_until_all_is_well() {
 
 #[test]
 fn i10_what_is_no_topic_is_refused_before_anything_is_asked() {
-    for topic in ["something wrong", "a:b:c:d:e:f", "arn:b:c:d:e:f", "arn:aws:sns:ap-northeast-1:e:f"] {
+    for topic in
+        ["something wrong", "a:b:c:d:e:f", "arn:b:c:d:e:f", "arn:aws:sns:ap-northeast-1:e:f"]
+    {
         let text = format!("require_checks = true\n[events]\ntopic = \"{topic}\"\n");
         let run = longshore(["run", "--config", "c.toml"]).file("c.toml", &text);
         run.endpoint("http://127.0.0.1:9").finish().expect(78, &["topic"]);
