@@ -7,7 +7,6 @@ mod destroy;
 mod found;
 mod iam;
 mod plan;
-mod request;
 mod step;
 mod wanted;
 

@@ -6,7 +6,6 @@
 //! elements reference" and of its "policy evaluation logic" for resource-based policies.
 
 mod condition;
-mod grant;
 mod pattern;
 mod statement;
 #[cfg(test)]
@@ -14,7 +13,6 @@ mod tests;
 
 use serde_json::Value;
 
-pub use grant::grant;
 use statement::Statement;
 
 /// What a service will ask for.

@@ -14,7 +14,7 @@ use crate::aws::fault::fault;
 use crate::aws::{Aws, Connection};
 use crate::config::{self, Config};
 use crate::error::{Error, Kind, Result};
-use crate::toolkit::permission::{self, Request};
+use crate::toolkit::sqs::policy::{self, Source};
 
 use self::queue::Planned;
 
@@ -63,7 +63,9 @@ pub async fn plan(config: &Config, aws: &Aws) -> Result<Plan> {
         let arn = queue::plan(wanted, aws, &mut queues, &mut plan).await?;
         if let Some(link) = &wanted.link {
             if let Some(planned) = queues.get_mut(&arn) {
-                planned.let_in_topic(&link.topic.arn)?;
+                let arn = link.topic.arn.to_string();
+                let topic = Source { service: "sns.amazonaws.com", arn: &arn, account: None };
+                planned.let_in(&topic)?;
             }
             links.push((link, arn));
         }
@@ -85,15 +87,11 @@ pub async fn plan(config: &Config, aws: &Aws) -> Result<Plan> {
     Ok(plan)
 }
 
-/// The policy of `resource` with this request granted, in place of the present one; true where that
-/// changed it.
-fn let_in(policy: &mut Option<String>, request: &Request<'_>, account: bool) -> Result<bool> {
-    let granted = permission::grant(policy.as_deref(), request, account).map_err(|wrong| {
-        let what = format!("the policy of {} cannot be merged with", request.resource);
-        Error::new(Kind::Invalid, what).because(wrong).hint("correct that policy first")
-    })?;
-    let changed = granted.is_some();
-    *policy = granted.or_else(|| policy.take());
+/// Lets a source into the resource with this policy; true where that changed it.
+fn let_in(policy: &mut Option<String>, resource: &str, source: &Source<'_>) -> Result<bool> {
+    let merged = policy::allow(policy.as_deref(), resource, source)?;
+    let changed = merged.is_some();
+    *policy = merged.or_else(|| policy.take());
     Ok(changed)
 }
 

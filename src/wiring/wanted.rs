@@ -62,10 +62,11 @@ impl<'c> Wanted<'c> {
             Some(Topic::read(arn, &notification.aws))
         });
         let notified = notified.collect::<Result<_>>()?;
-        let queues = config
-            .queues
-            .iter()
-            .map(|(section, settings)| Ok(Queue { section, settings, link: None }));
+        let queues = config.queues.iter().map(|(section, settings)| {
+            let topic = topic.clone().filter(|_| config.gets_events(settings));
+            let link = topic.map(|topic| Link::wanted(topic, config, settings)).transpose()?;
+            Ok(Queue { section, settings, link })
+        });
         let queues = queues.collect::<Result<_>>()?;
         Ok(Self { topic, notified, queues })
     }

@@ -57,8 +57,7 @@ fn every_key_that_is_read_stands_in_the_reference() {
     ];
     for key in document.known() {
         let last = key.rsplit('.').next().unwrap();
-        let with_aws =
-            ["spool.", "outbox.", "queue.", "events.", "idempotency.", "notification."];
+        let with_aws = ["spool.", "outbox.", "queue.", "events.", "idempotency.", "notification."];
         let of_aws = with_aws.iter().any(|table| key.starts_with(table))
             && written.contains(&format!("aws.{last}"));
         let is_table = tables.contains(&last);

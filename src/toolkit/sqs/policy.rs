@@ -6,7 +6,11 @@ use serde_json::{Map, Value, json};
 use crate::error::{Error, Kind, Result};
 use crate::toolkit::permission::{Policy, Request, Verdict};
 
-const SEND: &str = "sqs:SendMessage";
+/// What it takes to bring a message to a queue, or to a topic.
+fn send(target_arn: &str) -> &'static str {
+    let is_topic = target_arn.split(':').nth(2) == Some("sns");
+    if is_topic { "sns:Publish" } else { "sqs:SendMessage" }
+}
 
 /// A service that is to send to a queue on behalf of one of its resources.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +38,7 @@ pub fn allow_topic(
 }
 
 /// The policy that the queue must be given so that this source may send; nothing where it may
-/// already.
+/// already. A topic's policy is merged in the same way.
 ///
 /// Every statement of the existing policy stays as it is, except an older one of ours for the same
 /// source. A denial is none of our business: it stays and goes on denying.
@@ -88,7 +92,7 @@ fn statement(queue_arn: &str, source: &Source<'_>) -> Value {
         "Sid": sid(source),
         "Effect": "Allow",
         "Principal": { "Service": source.service },
-        "Action": SEND,
+        "Action": send(queue_arn),
         "Resource": queue_arn,
         "Condition": condition,
     })
@@ -105,7 +109,7 @@ fn is_allowed(policy: &str, queue_arn: &str, source: &Source<'_>) -> bool {
     let in_arn = source.arn.split(':').nth(4).unwrap_or_default();
     let request = Request {
         service: source.service,
-        action: SEND,
+        action: send(queue_arn),
         resource: queue_arn,
         source_arn: source.arn,
         source_account: source.account.unwrap_or(in_arn),
@@ -164,7 +168,7 @@ mod tests {
     #[test]
     fn an_older_statement_of_ours_is_brought_up_to_date() {
         let one = allow_topic(None, QUEUE, &topic("a")).unwrap().unwrap();
-        let spoiled = one.replace(SEND, "sqs:ReceiveMessage");
+        let spoiled = one.replace(send(QUEUE), "sqs:ReceiveMessage");
         assert_eq!(allow_topic(Some(&spoiled), QUEUE, &topic("a")).unwrap().unwrap(), one);
     }
 

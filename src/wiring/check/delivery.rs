@@ -4,10 +4,9 @@ use aws_sdk_sqs::types::QueueAttributeName as Name;
 
 use super::super::arn::Arn;
 use super::super::found::{ATTRIBUTES, Queue, Subscription};
-use super::super::request::delivery;
 use super::super::wanted::{Link, Raw};
 use crate::finding::Finding;
-use crate::toolkit::permission::{Policy, Verdict};
+use crate::toolkit::permission::{Policy, Request, Verdict};
 
 const SETUP: &str = "longshore setup puts it right";
 
@@ -111,8 +110,14 @@ pub(super) fn permission(link: &Link, queue: &Arn, policy: Option<&str>) -> Find
             return Finding::unavailable(told).fix("write it anew");
         }
     };
-    let (source, resource) = (topic.to_string(), queue.to_string());
-    match policy.judge(&delivery(topic, &source, &resource)) {
+    let request = Request {
+        service: "sns.amazonaws.com",
+        action: "sqs:SendMessage",
+        resource: &queue.to_string(),
+        source_arn: &topic.to_string(),
+        source_account: &topic.account,
+    };
+    match policy.judge(&request) {
         Verdict::Allowed => Finding::good(format!("the policy of {queue} lets topic {topic} in")),
         Verdict::NotAllowed => Finding::unavailable(format!(
             "no statement in the policy of {queue} lets topic {topic} in"

@@ -8,7 +8,6 @@ use aws_sdk_s3::types::{
 };
 
 use super::super::arn::Arn;
-use super::super::request;
 use super::super::step::{Act, Step};
 use super::queue::{Planned, named};
 use super::{Plan, PlannedTopic, account, let_in};
@@ -16,6 +15,7 @@ use crate::aws::fault::fault;
 use crate::aws::{Aws, Connection};
 use crate::config::{self, Config, Notification, Target};
 use crate::error::{Error, Kind, Result};
+use crate::toolkit::sqs::policy::Source;
 
 /// By this prefix of its id a notification is known as ours.
 pub(in super::super) const ID: &str = "longshore-";
@@ -38,6 +38,7 @@ pub(super) async fn plan(
         }
         let (account, partition) = account(&connection).await?;
         let bucket = format!("arn:{partition}:s3:::{}", notification.bucket);
+        let source = Source { service: "s3.amazonaws.com", arn: &bucket, account: Some(&account) };
         let target = match &notification.target {
             Some(Target::Queue(address)) => {
                 let known = config.queues.get(address);
@@ -46,15 +47,14 @@ pub(super) async fn plan(
                 let connection = aws.connect(settings).await?;
                 let arn = named(address, settings, &connection, queues).await?;
                 if let Some(planned) = queues.get_mut(&arn) {
-                    planned.let_in_bucket(&bucket, &account)?;
+                    planned.let_in(&source)?;
                 }
                 arn
             }
             Some(Target::Topic(text)) => {
                 let topic = topics.iter_mut().find(|topic| topic.wanted.arn.to_string() == *text);
                 let Some(topic) = topic else { continue };
-                let request = request::notification(&bucket, &account, &topic.wanted.arn, text);
-                topic.changes_policy |= let_in(&mut topic.policy, &request, true)?;
+                topic.changes_policy |= let_in(&mut topic.policy, text, &source)?;
                 topic.wanted.arn.clone()
             }
             None => continue,

@@ -7,13 +7,13 @@ use serde_json::json;
 
 use super::super::arn::Arn;
 use super::super::found::{self, Queue};
-use super::super::request;
 use super::super::step::{Act, Step};
 use super::super::wanted;
 use super::{Plan, arn_of_new, let_in, named_only};
 use crate::aws::{Aws, Connection};
 use crate::config;
 use crate::error::Result;
+use crate::toolkit::sqs::policy::Source;
 
 /// After how many receives SQS moves a message to the dead-letter queue by itself.
 const MAX_RECEIVE_COUNT: u32 = 10;
@@ -115,19 +115,8 @@ impl Planned {
         }
     }
 
-    pub(super) fn let_in_topic(&mut self, topic: &Arn) -> Result<()> {
-        let (source, resource) = (topic.to_string(), self.arn.to_string());
-        let request = request::delivery(topic, &source, &resource);
-        if let_in(&mut self.policy, &request, false)? {
-            self.set_policy();
-        }
-        Ok(())
-    }
-
-    pub(super) fn let_in_bucket(&mut self, bucket: &str, account: &str) -> Result<()> {
-        let resource = self.arn.to_string();
-        let request = request::notification(bucket, account, &self.arn, &resource);
-        if let_in(&mut self.policy, &request, true)? {
+    pub(super) fn let_in(&mut self, source: &Source<'_>) -> Result<()> {
+        if let_in(&mut self.policy, &self.arn.to_string(), source)? {
             self.set_policy();
         }
         Ok(())

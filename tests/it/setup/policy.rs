@@ -119,3 +119,30 @@ fn resources_are_named_and_the_account_is_asked_for_unless_it_is_given() {
     let wrong = longshore(["policy", "--config", "c.toml", "--account", "12"]).file("c.toml", BOTH);
     wrong.finish().expect(64, &["an account has twelve digits"]);
 }
+
+#[test]
+fn what_checks_ask_of_a_topic_stands_in_it() {
+    let server = ministack();
+    let text = format!(
+        "[events]\ntopic = \"arn:aws:sns:us-east-1:000000000000:events\"\n{}",
+        BOTH.replace("[queue.q]", "[queue.q.route.\"A.shop\".handler.print]\n[queue.q]")
+            .replace("handler.exec.command = [\"sh\", \"-c\", \"exit $(cat)\"]\n", "")
+    );
+    super::setup(&text, &["--yes"], &server.endpoint()).expect(0, &["done  subscribe"]);
+    let proxy = Proxy::start(&server.endpoint());
+    let check = longshore(["check", "--config", "c.toml"]).file("c.toml", &text);
+    fs::create_dir(check.directory().join("spool")).unwrap();
+    check.endpoint(&proxy.endpoint()).finish().expect(69, &["asking for bucket"]);
+    let policy = longshore(["policy", "--config", "c.toml"]).file("c.toml", &text);
+    let granted = granted(&policy.endpoint(&server.endpoint()).finish().stdout);
+    let seen = seen(&proxy);
+    assert!(seen.is_subset(&granted), "{seen:?} in {granted:?}");
+    let of_topic = |all: &BTreeSet<String>| -> Vec<String> {
+        all.iter().filter(|action| action.starts_with("sns:")).cloned().collect()
+    };
+    let mut of_seen = of_topic(&seen);
+    // Publishing is the topic's use, which a check never tries.
+    of_seen.push("sns:Publish".to_owned());
+    of_seen.sort();
+    assert_eq!(of_seen, of_topic(&granted));
+}
