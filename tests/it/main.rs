@@ -16,6 +16,7 @@ mod support;
 
 mod bad_input;
 mod checks;
+mod dynamodb;
 mod embedding;
 mod house;
 mod logs;
