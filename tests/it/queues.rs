@@ -13,5 +13,6 @@ mod rejecting;
 mod relengapi;
 mod stopping;
 mod surviving;
+mod tables;
 mod trouble;
 mod unstartable;

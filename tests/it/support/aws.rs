@@ -32,3 +32,8 @@ pub(crate) fn sqs(endpoint: &str) -> aws_sdk_sqs::Client {
 pub(crate) fn sns(endpoint: &str) -> aws_sdk_sns::Client {
     aws_sdk_sns::Client::new(&settings(endpoint))
 }
+
+/// A DynamoDB client.
+pub(crate) fn dynamodb(endpoint: &str) -> aws_sdk_dynamodb::Client {
+    aws_sdk_dynamodb::Client::new(&settings(endpoint))
+}
