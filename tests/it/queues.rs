@@ -6,6 +6,7 @@ mod ground;
 mod exec;
 mod failing;
 mod http;
+mod iniesta;
 mod leases;
 mod locks;
 mod payloads;

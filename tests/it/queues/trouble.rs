@@ -78,7 +78,7 @@ async fn an_endpoint_that_is_gone_is_waited_for() {
 
 /// SQS deletes two of three; what it did not delete is asked for again, alone.
 #[tokio::test]
-async fn of_a_batch_that_fails_in_part_only_that_part_is_sent_again() {
+async fn i18_of_a_batch_that_fails_in_part_only_that_part_is_sent_again() {
     let ground = embedded();
     ground.queue("q", &[("VisibilityTimeout", "3")]).await;
     for n in 0..3 {
