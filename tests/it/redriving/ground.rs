@@ -36,6 +36,10 @@ impl Ground {
     }
 
     async fn of(sqs: aws_sdk_sqs::Client, queues: &[&str]) -> Ground {
+        // An onlooker: its connection may be closed while it waits for a long run to end.
+        let retry = aws_sdk_sqs::config::retry::RetryConfig::standard();
+        let patient = sqs.config().to_builder().retry_config(retry).build();
+        let sqs = aws_sdk_sqs::Client::from_conf(patient);
         let mut urls = BTreeMap::new();
         for queue in queues {
             let mut create = sqs.create_queue().queue_name(*queue);
