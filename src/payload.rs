@@ -21,6 +21,7 @@
 pub mod codec;
 mod encoding;
 pub(crate) mod envelope;
+pub mod folder;
 pub mod pointer;
 mod spill;
 

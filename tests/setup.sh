@@ -31,6 +31,8 @@ missing_packages() {
     has_command git || echo git
     # The unit file is checked by systemd itself.
     has_command systemd-analyze || echo systemd
+    # Locks and finished ids are tested on it.
+    has_command redis-server || echo redis-server
 }
 
 install_packages() {

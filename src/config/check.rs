@@ -31,8 +31,8 @@ pub(super) fn all(config: &Config, document: &Document) {
         outlets(name, queue, document);
     }
     shared_queues(config, document);
-    notifications(config, document);
     events::check(config, document);
+    notifications(config, document);
     lock_servers(config, document);
     slow_stops(config, document);
 }
@@ -158,7 +158,7 @@ fn lock_servers(config: &Config, document: &Document) {
     let opted_out = config.queues.values().filter(|queue| !queue.idempotency).count();
     if !config.queues.is_empty() && opted_out == config.queues.len() {
         let at = document.place(&["idempotency"]);
-        document.note(at, "idempotency: every queue has opted out of it".to_owned());
+        document.note(at, "idempotency: every queue has opted out of it");
     }
 }
 

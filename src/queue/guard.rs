@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::away::Away;
-use self::keeper::End;
+pub(super) use self::keeper::End;
 use self::kept::Kept;
 use super::lease::Ticket;
 use super::{Event, Stage, Stages};
@@ -105,6 +105,26 @@ impl Guard {
     /// True while no message can be locked, so that none is worth polling for.
     pub(super) const fn is_away(&self) -> bool {
         self.away.is_some()
+    }
+}
+
+#[cfg(test)]
+impl Guard {
+    pub(super) fn holds(&self, ticket: Ticket) -> bool {
+        self.held.contains_key(&ticket)
+    }
+
+    /// The token of the lock on this message.
+    pub(super) fn token(&self, ticket: Ticket) -> Option<&str> {
+        match self.held.get(&ticket)? {
+            Hold::Lock { token, .. } => Some(token),
+            Hold::Nothing => None,
+        }
+    }
+
+    /// As if a probe were on its way.
+    pub(super) fn probing(&mut self) {
+        self.away.as_mut().unwrap().probing();
     }
 }
 

@@ -1,5 +1,7 @@
 //! What is decided, without a network: events go in, and what is known is looked at.
 
+mod guard;
+
 use super::*;
 use crate::handler::{BoxHandler, Ending};
 use crate::outcome::{Outcome, Unavailable};

@@ -5,17 +5,31 @@ pub(crate) mod sidecar;
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
+use futures_util::Stream;
+
 use crate::drop::{self, Existing};
 use crate::error::{Error, Kind, Result};
+use crate::flow::blocking::Blocking;
 use crate::message::Outgoing;
+use crate::toolkit::transport::{CanSend, SendReport, Sent, one_by_one};
 use sidecar::Sidecar;
 
-/// The directory of an outbox.
-#[derive(Debug)]
+/// The directory of an outbox. Clones share it.
+///
+/// As a [`CanSend`] it never blocks the runtime; dropped midway, a message that was being written
+/// is written all the same.
+#[derive(Debug, Clone)]
 pub struct Outbox {
+    shared: Arc<Shared>,
+    blocking: Blocking,
+}
+
+#[derive(Debug)]
+struct Shared {
     directory: PathBuf,
     /// When the last name was given, in nanoseconds since 1970: no two names have the same, and
     /// none goes back.
@@ -34,12 +48,14 @@ impl Outbox {
             return Err(Error::new(Kind::File, format!("{shown} is no directory"))
                 .hint(format!("make it: mkdir -p {shown}")));
         }
-        Ok(Self { directory, last: AtomicU64::new(0) })
+        let shared = Arc::new(Shared { directory, last: AtomicU64::new(0) });
+        // One after another: names are given in the order of the calls.
+        Ok(Self { shared, blocking: Blocking::new(1) })
     }
 
     /// Its directory.
     pub fn directory(&self) -> &Path {
-        &self.directory
+        &self.shared.directory
     }
 
     /// Leaves a message to be sent, and gives the name of its file. When it returns, the message is
@@ -49,30 +65,49 @@ impl Outbox {
     /// # Errors
     /// `Kind::Invalid` for an empty message or one that is no message; `Kind::File` where it could
     /// not be written. Nothing is left to be sent then.
-    pub fn send(&self, message: &Outgoing) -> Result<String> {
+    pub fn put(&self, message: &Outgoing) -> Result<String> {
         if message.body.is_empty() {
             return Err(Error::new(Kind::Invalid, "an empty message; SQS and SNS take none"));
         }
-        let name = format!("{:016x}-{:08x}", self.next(), fastrand::u32(..));
+        let directory = self.directory();
+        let name = format!("{:016x}-{:08x}", self.shared.next(), fastrand::u32(..));
         let beside = sidecar::name_for(OsStr::new(&name));
         let said = Sidecar::of(message);
         if !said.is_empty() {
             let text = said.write().map_err(|error| {
                 Error::new(Kind::Bug, "writing what a message has besides its body").because(error)
             })?;
-            drop::file(&self.directory, &beside, &mut text.as_slice(), Existing::Keep)?;
+            drop::file(directory, &beside, &mut text.as_slice(), Existing::Keep)?;
         }
         let contents = &mut message.body.as_bytes();
-        match drop::file(&self.directory, OsStr::new(&name), contents, Existing::Keep) {
+        match drop::file(directory, OsStr::new(&name), contents, Existing::Keep) {
             Ok(_bytes) => Ok(name),
             Err(error) => {
                 // Where it stays, the daemon clears it away in a day.
-                let _gone = std::fs::remove_file(self.directory.join(beside));
+                let _gone = std::fs::remove_file(directory.join(beside));
                 Err(error)
             }
         }
     }
+}
 
+impl CanSend for Outbox {
+    /// The id of the message is the name of its file.
+    async fn send(&self, message: Outgoing) -> Result<Sent> {
+        let own = self.clone();
+        let name = self.blocking.run(move || own.put(&message)).await??;
+        Ok(Sent { message_id: name, sequence_number: None })
+    }
+
+    async fn send_all<S>(&self, messages: S) -> Result<SendReport>
+    where
+        S: Stream<Item = Outgoing> + Send,
+    {
+        one_by_one(self, messages).await
+    }
+}
+
+impl Shared {
     /// Now, or just after the last time where the clock went back.
     fn next(&self) -> u64 {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
@@ -97,7 +132,7 @@ mod tests {
         for number in 0..100 {
             let mut message = Outgoing::text(number.to_string());
             message.group = (number % 2 == 0).then(|| "even".to_owned());
-            names.push(outbox.send(&message).unwrap());
+            names.push(outbox.put(&message).unwrap());
         }
         assert!(names.is_sorted());
         for (number, name) in names.iter().enumerate() {
@@ -114,15 +149,15 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let outbox = Outbox::open(directory.path()).unwrap();
         let later = u64::MAX / 2;
-        outbox.last.store(later, Ordering::Relaxed);
-        assert_eq!((outbox.next(), outbox.next()), (later + 1, later + 2));
+        outbox.shared.last.store(later, Ordering::Relaxed);
+        assert_eq!((outbox.shared.next(), outbox.shared.next()), (later + 1, later + 2));
     }
 
     #[test]
     fn what_cannot_be_sent_leaves_nothing() {
         let directory = tempfile::tempdir().unwrap();
         let outbox = Outbox::open(directory.path()).unwrap();
-        assert_eq!(outbox.send(&Outgoing::text("")).unwrap_err().kind(), Kind::Invalid);
+        assert_eq!(outbox.put(&Outgoing::text("")).unwrap_err().kind(), Kind::Invalid);
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
         let missing = Outbox::open(directory.path().join("missing")).unwrap_err();
         assert!(missing.to_string().contains("mkdir -p"), "{missing}");

@@ -1,9 +1,11 @@
 //! Queues by name, URL or ARN; what a queue says of itself; sending, one or many.
 
-pub mod redrive;
+mod carry;
 mod decode;
+mod entry;
 pub mod policy;
 mod queue;
+pub mod redrive;
 mod send;
 mod settle;
 mod single;
@@ -17,15 +19,16 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use crate::aws::fault::fault;
 use crate::error::{Error, Kind, Result};
 
+pub(crate) use entry::send_batch;
 pub use queue::{Held, Queue, Reading};
-pub use send::{MOST_BYTES, Sender};
+pub(crate) use send::unfit;
+pub use send::{LONGEST_DELAY, MOST_BYTES, Sender, delay};
 pub use verbs::{
     Length, NewQueue, REST, arn, attributes, create, delete, exists, length, list, purge,
     set_attributes,
 };
 
 pub use super::transport::SendReport;
-pub(crate) use send::{send_batch, unfit};
 
 /// The largest lease that SQS grants, counted from the receive.
 pub const LONGEST_LEASE: Duration = Duration::from_hours(12);

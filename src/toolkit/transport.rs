@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_util::{Stream, StreamExt};
 use tokio::time::{Instant, timeout_at};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::units;
 
 /// What waits for company leaves after this long.
@@ -156,4 +156,24 @@ where
         batches.push(message).await?;
         flush_at.get_or_insert_with(|| Instant::now() + LINGER);
     }
+}
+
+/// Sends each message of a stream by itself; what is refused for its own sake stands in the report.
+pub(crate) async fn one_by_one<T, S>(to: &T, messages: S) -> Result<SendReport>
+where
+    T: CanSend,
+    S: Stream<Item = Outgoing> + Send,
+{
+    let mut report = SendReport::default();
+    let mut messages = pin!(messages);
+    let mut number = 0;
+    while let Some(message) = messages.next().await {
+        match to.send(message).await {
+            Ok(_sent) => report.sent += 1,
+            Err(error) if error.kind() == Kind::Invalid => report.failed.push((number, error)),
+            Err(error) => return Err(error),
+        }
+        number += 1;
+    }
+    Ok(report)
 }

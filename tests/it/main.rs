@@ -19,6 +19,7 @@ mod checks;
 mod embedding;
 mod house;
 mod logs;
+mod outbox;
 mod outside;
 mod payloads;
 mod queue_time;

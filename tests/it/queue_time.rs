@@ -1,6 +1,8 @@
 //! Queues in virtual time: the real worker and the real SDK against the embedded SQS in the same
 //! runtime, with the clock stopped except while everybody waits.
 
+mod locks;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -12,6 +14,7 @@ use longshore::error::Result;
 use longshore::handler::Handler;
 use longshore::handler::extract::{Attempt, Body};
 use longshore::local::{Local, Options};
+use longshore::lock::Store;
 use longshore::outcome::{Failure, Outcome};
 use longshore::shutdown::Shutdown;
 use longshore::worker::{Report, Worker};
@@ -23,6 +26,7 @@ struct Bench {
     sqs: aws_sdk_sqs::Client,
     shutdown: Shutdown,
     settings: config::Queue,
+    locks: Option<(Store, config::Idempotency)>,
     _directory: tempfile::TempDir,
 }
 
@@ -45,7 +49,8 @@ impl Bench {
                 .attributes("ContentBasedDeduplication".into(), "true");
         }
         create.send().await.unwrap();
-        Self { local, sqs, shutdown: Shutdown::new(), settings, _directory: directory }
+        let shutdown = Shutdown::new();
+        Self { local, sqs, shutdown, settings, locks: None, _directory: directory }
     }
 
     fn url(&self) -> String {
@@ -93,14 +98,18 @@ impl Bench {
             spools: BTreeMap::new(),
             outboxes: BTreeMap::new(),
             queues: BTreeMap::from([("q".to_owned(), self.settings.clone())]),
+            idempotency: self.locks.as_ref().map(|(_, settings)| settings.clone()),
             ..Config::trial()
         };
-        let worker = Worker::builder(())
+        let mut worker = Worker::builder(())
             .settings(config)
             .queue("q", handler)
             .build()
             .unwrap()
             .with_aws(Aws::through(self.local.http_client()));
+        if let Some((store, _)) = &self.locks {
+            worker = worker.with_locks(store.clone());
+        }
         tokio::spawn(worker.run(self.shutdown.clone()))
     }
 

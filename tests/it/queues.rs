@@ -7,6 +7,7 @@ mod exec;
 mod failing;
 mod http;
 mod leases;
+mod locks;
 mod payloads;
 mod rejecting;
 mod relengapi;

@@ -1,5 +1,7 @@
 //! `longshore send`: what is sent, what is told of what is not, and when lines leave.
 
+mod shapes;
+
 use crate::support::{
     PATIENCE, aws,
     daemon::{Launch, longshore},

@@ -9,6 +9,7 @@ pub(crate) mod emulator;
 pub(crate) mod exchange;
 pub(crate) mod lines;
 pub(crate) mod proxy;
+pub(crate) mod redis;
 pub(crate) mod scripted;
 pub(crate) mod wire;
 

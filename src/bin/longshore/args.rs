@@ -46,8 +46,8 @@ pub(crate) enum Command {
     Policy(Policy),
     /// Drop files into a spool, whole and synced
     Put(Put),
-    /// Send messages to a queue
-    Send(Send),
+    /// Send messages to a queue: from the command line, lines, files or JSON
+    Send(crate::send::Args),
     /// Move messages from one queue to another
     Redrive(crate::redrive::Args),
 }
@@ -146,30 +146,6 @@ pub(crate) struct Put {
     pub(crate) directory: Option<PathBuf>,
     #[arg(long, value_name = "FILE", help = CONFIG_HELP)]
     pub(crate) config: Option<PathBuf>,
-}
-
-#[derive(Debug, clap::Args)]
-pub(crate) struct Send {
-    /// The queue: its name in the settings, its own name, URL or ARN
-    pub(crate) queue: String,
-    /// The message; without it, or as `-`, each line of standard input is one
-    pub(crate) body: Option<String>,
-    /// Settings file whose [aws] and [queue.NAME] sections are used
-    #[arg(long, value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
-    /// Send to the embedded AWS of `longshore local` or `run --local`
-    #[arg(long, value_name = "URL", num_args = 0..=1, require_equals = true,
-          default_missing_value = DEFAULT_ENDPOINT, conflicts_with = "config")]
-    pub(crate) local: Option<String>,
-    /// Send through this endpoint
-    #[arg(long, value_name = "URL", conflicts_with = "local")]
-    pub(crate) endpoint_url: Option<String>,
-    /// The queue's region
-    #[arg(long)]
-    pub(crate) region: Option<String>,
-    /// One JSON document about what was sent
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 impl LogArgs {

@@ -1,19 +1,20 @@
-//! Lines of standard input, each held only as far as a message may be long.
+//! Lines of standard input, each held only as far as it may be long.
 
 use longshore::error::{Error, Kind, Result};
-use longshore::toolkit::sqs::MOST_BYTES;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt};
 
 /// Reads lines from anything.
 pub(crate) struct Lines<R> {
     from: R,
+    most: usize,
     line: Vec<u8>,
     length: usize,
 }
 
 impl<R: AsyncBufRead + Unpin> Lines<R> {
-    pub(crate) const fn of(from: R) -> Self {
-        Self { from, line: Vec::new(), length: 0 }
+    /// Of lines with at most so many bytes.
+    pub(crate) const fn of(from: R, most: usize) -> Self {
+        Self { from, most, line: Vec::new(), length: 0 }
     }
 
     /// The next line without its end; or, in words, why it is no message. Nothing at the end.
@@ -29,7 +30,7 @@ impl<R: AsyncBufRead + Unpin> Lines<R> {
             let end = buffer.iter().position(|byte| *byte == b'\n');
             let part = buffer.get(..end.unwrap_or(buffer.len())).unwrap_or(buffer);
             self.length += part.len();
-            if self.length <= MOST_BYTES + 1 {
+            if self.length <= self.most + 1 {
                 self.line.extend_from_slice(part);
             }
             let used = part.len() + usize::from(end.is_some());
@@ -43,8 +44,8 @@ impl<R: AsyncBufRead + Unpin> Lines<R> {
     fn take(&mut self) -> std::result::Result<String, String> {
         let length = std::mem::take(&mut self.length);
         let mut line = std::mem::take(&mut self.line);
-        if length > MOST_BYTES + 1 {
-            return Err(format!("it has {length} bytes, SQS takes at most {MOST_BYTES}"));
+        if length > self.most + 1 {
+            return Err(format!("it has {length} bytes, SQS takes at most {}", self.most));
         }
         if line.last() == Some(&b'\r') {
             line.pop();

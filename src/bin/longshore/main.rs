@@ -1,6 +1,7 @@
 //! The daemon and its tools, as one command. It sees only the library's public API.
 
 mod args;
+mod attribute;
 mod check;
 mod lines;
 mod local;

@@ -1,24 +1,81 @@
-//! `longshore send`: one message, or one for each line of standard input, sent as they come.
+//! `longshore send`: messages to a queue, sent as they come.
+
+mod shape;
+mod source;
+
+use std::io::{IsTerminal, stdin};
+use std::path::PathBuf;
 
 use longshore::aws::Aws;
-use longshore::config::{self, Config};
 use longshore::error::{Error, Kind, Result};
-use longshore::message::Outgoing;
-use longshore::toolkit::sqs::{Sender, resolve};
+use longshore::payload::codec::Format;
+use longshore::toolkit::sqs::{self, Sender, resolve};
 use longshore::toolkit::transport::SendReport;
 use longshore::units;
 use serde_json::json;
-use tokio::io::BufReader;
 use tokio::time::{Duration, Instant, timeout_at};
 
-use crate::args::Send;
-use crate::lines::Lines;
+use crate::attribute::Named;
+use crate::progress::Progress;
+use crate::reach::Reach;
 use crate::{say, settings};
+use shape::Shape;
+use source::Source;
 
 /// A line that waits for company is sent after this long.
 const LINGER: Duration = Duration::from_millis(200);
 
-pub(crate) fn run(args: Send) -> Result<u8> {
+/// Sends messages to a queue: the one on the command line, one for each line of standard input, one
+/// for each file, or one for each JSON line. On a terminal, without any of them, it asks.
+///
+/// A JSON line is an object with `body` (a text, or any other JSON, which is sent as such) and, if
+/// wanted, `attributes` ({NAME: TEXT, NUMBER or {"type": TYPE, "value": TEXT}}), `group`,
+/// `deduplication_id` and `delay`; they come before what the command line says.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The queue: its name in the settings, its own name, URL or ARN
+    queue: String,
+    /// The message; without it, or as `-`, each line of standard input is one
+    body: Option<String>,
+    /// Send each of these files whole, as one message
+    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with_all = ["body", "json_lines"])]
+    file: Vec<PathBuf>,
+    /// Each line of standard input is a JSON object that says a whole message
+    #[arg(long)]
+    json_lines: bool,
+    /// How a body is written: text, json, relengapi (JSON in base64) or pylon
+    #[arg(long, default_value = "text")]
+    format: Format,
+    /// An attribute of every message; TYPE is String, Number or Binary (in base64), also with a
+    /// label, as Number.int; may be repeated
+    #[arg(long = "attribute", value_name = "NAME=[TYPE:]VALUE", value_parser = Named::read)]
+    attributes: Vec<Named>,
+    /// Hide each message at first, up to 15m
+    #[arg(long, value_name = "TIME", value_parser = sqs::delay, allow_hyphen_values = true)]
+    delay: Option<Duration>,
+    /// The group in a FIFO queue, or the tenant of a fair one
+    #[arg(long)]
+    group: Option<String>,
+    /// The deduplication id of the one message, for a FIFO queue
+    #[arg(long, value_name = "ID")]
+    deduplication_id: Option<String>,
+    /// One JSON document about what was sent
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    reach: Reach,
+}
+
+pub(crate) fn run(args: Args) -> Result<u8> {
+    if args.json_lines && args.body.as_deref().is_some_and(|body| body != "-") {
+        return Err(Error::new(Kind::Usage, "JSON lines come from standard input")
+            .hint("leave the message out"));
+    }
+    let is_one = args.file.len() == 1 || args.body.as_deref().is_some_and(|body| body != "-");
+    if args.deduplication_id.is_some() && !is_one {
+        return Err(Error::new(Kind::Usage, "a deduplication id is of one message")
+            .hint("give each its own, with --json-lines"));
+    }
     let report = settings::block_on(send(&args))?;
     if args.json {
         let failed: Vec<_> = report
@@ -40,16 +97,12 @@ pub(crate) fn run(args: Send) -> Result<u8> {
     }))
 }
 
-async fn send(args: &Send) -> Result<SendReport> {
-    let (queue, aws) = target(args)?;
-    let connection = Aws::new().connect(&aws).await?;
-    let url = resolve(&connection.sqs, &queue).await?;
+async fn send(args: &Args) -> Result<SendReport> {
+    let place = args.reach.queue(&args.queue)?;
+    let connection = Aws::new().connect(&place.aws).await?;
+    let url = resolve(&connection.sqs, &place.queue).await?;
     let mut sender = Sender::new(connection.sqs, url);
-    let pushed = match args.body.as_deref() {
-        Some(body) if body != "-" => sender.push(Outgoing::text(body)).await,
-        _ => send_lines(&mut sender).await,
-    };
-    let sent = match pushed {
+    let sent = match send_all(args, &mut sender).await {
         Ok(()) => sender.flush().await,
         Err(error) => Err(error),
     };
@@ -64,49 +117,45 @@ async fn send(args: &Send) -> Result<SendReport> {
     sender.finish().await
 }
 
-/// Lines leave in batches; a line that comes alone leaves soon after.
-async fn send_lines(sender: &mut Sender) -> Result<()> {
-    let mut lines = Lines::of(BufReader::new(tokio::io::stdin()));
+/// Messages leave in batches; one that comes alone leaves soon after, and typed ones at once.
+async fn send_all(args: &Args, sender: &mut Sender) -> Result<()> {
+    let shape = Shape {
+        format: args.format,
+        attributes: args.attributes.clone(),
+        delay: args.delay,
+        group: args.group.clone(),
+        deduplication_id: args.deduplication_id.clone(),
+    };
+    let mut source = match &args.body {
+        Some(body) if body != "-" => Source::one(body.clone()),
+        _ if !args.file.is_empty() => Source::files(args.file.clone()),
+        _ if args.json_lines => Source::json_lines(),
+        None if stdin().is_terminal() => Source::prompt(),
+        _ => Source::lines(),
+    };
+    let bar = (!stdin().is_terminal()).then(|| Progress::start(source.count()));
     let mut flush_at: Option<Instant> = None;
     loop {
         let far = Instant::now() + Duration::from_hours(1);
-        let Ok(line) = timeout_at(flush_at.unwrap_or(far), lines.next()).await else {
+        let next = timeout_at(flush_at.unwrap_or(far), source.next(&shape)).await;
+        let Ok(message) = next else {
             sender.flush().await?;
             flush_at = None;
             continue;
         };
-        match line? {
+        match message? {
             None => return Ok(()),
-            Some(Ok(line)) => sender.push(Outgoing::text(line)).await?,
+            Some(Ok(message)) => sender.push(message).await?,
             Some(Err(why)) => sender.refuse(why),
         }
-        flush_at.get_or_insert_with(|| Instant::now() + LINGER);
+        if let Some(bar) = &bar {
+            bar.show(sender.report().sent, String::new());
+        }
+        if source.is_prompt() {
+            sender.flush().await?;
+            source.tell(sender.report());
+        } else {
+            flush_at.get_or_insert_with(|| Instant::now() + LINGER);
+        }
     }
-}
-
-/// Which queue, and how to reach it: from the settings where they name it.
-fn target(args: &Send) -> Result<(String, config::Aws)> {
-    if let Some(endpoint) = &args.local {
-        let aws = config::Aws {
-            endpoint_url: Some(endpoint.clone()),
-            sealed: true,
-            region: args.region.clone(),
-            ..config::Aws::default()
-        };
-        return Ok((args.queue.clone(), aws));
-    }
-    let (queue, mut aws) = match args.config.as_deref().map(Config::load).transpose()? {
-        Some(mut config) => match config.queues.remove(&args.queue) {
-            Some(known) => (known.queue, known.aws),
-            None => (args.queue.clone(), config.aws),
-        },
-        None => (args.queue.clone(), config::Aws::default()),
-    };
-    if args.region.is_some() {
-        aws.region.clone_from(&args.region);
-    }
-    if args.endpoint_url.is_some() {
-        aws.endpoint_url.clone_from(&args.endpoint_url);
-    }
-    Ok((queue, aws))
 }

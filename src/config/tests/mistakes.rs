@@ -84,6 +84,10 @@ fn a_key_that_stands_twice_does_not_hide_the_other_mistakes() {
 }
 
 /// One file, one mistake: the text after the colon tells it.
+fn outbox_with(lines: &str) -> String {
+    format!("[outbox.o]\ndirectory=\"o\"\n{lines}\n")
+}
+
 #[test]
 fn each_mistake_has_its_words() {
     let spool = |lines: &str| spool_with(lines);
@@ -91,6 +95,28 @@ fn each_mistake_has_its_words() {
     let secret = "access_key_id = \"i\"\nsecret_access_key = \"s\"\n";
     let cases: Vec<(String, &str)> = vec![
         (String::new(), "nothing to do: there is neither a spool nor an outbox nor a queue"),
+        (outbox_with(""), "[outbox.o] has no queue and no topic; write"),
+        (outbox_with("queue=\"q\"\ntopic=\"arn:aws:sns:eu-west-1:123456789012:t\""), "keep one"),
+        (outbox_with("topic=\"t\""), "\"t\" is no ARN of a topic"),
+        (outbox_with("topic=\"arn:aws:sns:eu-west-1:12:t\""), "is no ARN of a topic"),
+        (
+            outbox_with("topic=\"arn:aws:sns:eu-west-1:123456789012:t\"\nregion=\"us-east-1\""),
+            "the address says \"eu-west-1\"",
+        ),
+        (outbox_with("queue=\"q q\""), "is no queue"),
+        (outbox_with("queue=\"q\"\nencode=\"hex\""), "is no encoding; allowed: none, base64"),
+        (outbox_with("queue=\"q\"\ngroup=\"a b\""), "is no group"),
+        (outbox_with("queue=\"q\"\nevent=\"\""), "is no name"),
+        (outbox_with("queue=\"q\"\nevent_key=\"AWS.x\""), "is no message attribute"),
+        (outbox_with("queue=\"q\"\nbucket=\"b\""), "unknown key \"bucket\""),
+        (
+            outbox_with("queue=\"q\"") + &spool_with("").replace("\"a\"", "\"o\""),
+            "share the directory",
+        ),
+        (
+            outbox_with("queue=\"q\"") + "[spool.o]\ndirectory=\"x\"\nbucket=\"bucket\"",
+            "a spool has the name o too",
+        ),
         ("drain_timeout = \"soon\"".into(), "unknown unit \"soon\""),
         ("drain_timeout = -1".into(), "drain_timeout: -1 seconds is not a duration"),
         ("[log]\nlevel = \"loud\"".into(), "\"loud\" is no level; allowed: off, error, warn"),

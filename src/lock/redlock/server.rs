@@ -10,7 +10,7 @@ use std::time::Duration;
 use redis::aio::MultiplexedConnection;
 use redis::{
     AsyncConnectionConfig, ConnectionAddr, ErrorKind, FromRedisValue, IntoConnectionInfo,
-    RedisConnectionInfo, RedisError, RedisResult, Script, ServerErrorKind,
+    RedisConnectionInfo, RedisError, RedisResult, Script,
 };
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
@@ -215,8 +215,8 @@ impl Server {
                 Err(fault(what(), error))
             }
             Err(_) => {
-                self.hang_up(number, (ErrorKind::Io, "no answer within 2 s").into()).await;
-                Err(Error::new(Kind::Unreachable, what() + ": no answer within 2 s"))
+                self.hang_up(number, no_answer()).await;
+                Err(fault(what(), no_answer()))
             }
         }
     }
@@ -231,15 +231,15 @@ impl Server {
         let now = Instant::now();
         let sick = self.0.failures.load(Ordering::Relaxed) > 0;
         if sick && line.not_before.is_some_and(|at| at > now) {
-            let unknown = || (ErrorKind::Io, "no connection yet").into();
-            return Err(line.why.clone().unwrap_or_else(unknown));
+            return Err(line.why.clone().unwrap_or_else(no_answer));
         }
         // Noted first: whoever gives up waiting drops this midway.
         let tries = self.0.failures.fetch_add(1, Ordering::Relaxed).saturating_add(1);
         line.not_before = Some(now + RECONNECT.delay(tries, fastrand::f64()));
-        let settings = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(ANSWER))
-            .set_response_timeout(None);
+        line.why = Some(no_answer());
+        // The time that the whole call may take bounds it.
+        let settings =
+            AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
         match self.0.client.get_multiplexed_async_connection_with_config(&settings).await {
             Ok(connection) => {
                 line.connection = Some(connection.clone());
@@ -265,30 +265,22 @@ impl Server {
     }
 }
 
+fn no_answer() -> RedisError {
+    (ErrorKind::Io, "no answer within 2 s").into()
+}
+
 fn fault(what: String, error: RedisError) -> Error {
-    let (kind, hint) = match error.kind() {
-        ErrorKind::AuthenticationFailed => (Kind::Credentials, Some(LOGIN)),
-        ErrorKind::Server(ServerErrorKind::NoPerm) => (Kind::Denied, Some(ALLOW)),
-        ErrorKind::Server(ServerErrorKind::ReadOnly) => {
-            (Kind::Denied, Some("name the primary, not a replica"))
-        }
-        ErrorKind::Server(
-            ServerErrorKind::BusyLoading
-            | ServerErrorKind::TryAgain
-            | ServerErrorKind::ClusterDown
-            | ServerErrorKind::MasterDown,
-        ) => (Kind::Transient, None),
-        ErrorKind::Io => (Kind::Unreachable, None),
-        _ => match error.code() {
-            Some("NOAUTH" | "WRONGPASS") => (Kind::Credentials, Some(LOGIN)),
-            _ => (Kind::Invalid, None),
-        },
+    let (kind, hint) = match error.code() {
+        Some("NOAUTH" | "WRONGPASS") => (Kind::Credentials, LOGIN),
+        Some("NOPERM") => (Kind::Denied, ALLOW),
+        Some("READONLY") => (Kind::Denied, "name the primary, not a replica"),
+        Some("LOADING" | "TRYAGAIN" | "CLUSTERDOWN" | "MASTERDOWN") => (Kind::Transient, ""),
+        _ if error.kind() == ErrorKind::AuthenticationFailed => (Kind::Credentials, LOGIN),
+        _ if error.is_io_error() => (Kind::Unreachable, ""),
+        _ => (Kind::Invalid, ""),
     };
     let error = Error::new(kind, what).because(error);
-    match hint {
-        Some(hint) => error.hint(hint),
-        None => error,
-    }
+    if hint.is_empty() { error } else { error.hint(hint) }
 }
 
 fn millis(duration: Duration) -> u64 {

@@ -33,7 +33,8 @@ struct Scripted {
     address: SocketAddr,
     /// The first word of each call and its first key, without those of logging in.
     calls: Arc<Mutex<Vec<String>>>,
-    _serving: JoinSet<()>,
+    /// Dropping it ends the server.
+    serving: JoinSet<()>,
 }
 
 impl Scripted {
@@ -51,13 +52,13 @@ impl Scripted {
                 open.spawn(serve(stream, Arc::clone(&script), ever.clone(), Arc::clone(&heard)));
             }
         });
-        Self { address, calls, _serving: serving }
+        Self { address, calls, serving }
     }
 
     /// A port where nobody listens.
     async fn away() -> Self {
         let mut server = Self::saying(&[], Say::Bye).await;
-        server._serving.shutdown().await;
+        server.serving.shutdown().await;
         server
     }
 

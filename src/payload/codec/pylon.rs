@@ -168,6 +168,10 @@ impl Pylon {
     /// # Errors
     /// [`Kind::Invalid`] where it is no such JSON; its text never quotes the line.
     pub fn of_line(line: &str) -> Result<Self> {
+        // A list would be read as the values of the fields in their order.
+        if !line.trim_start().starts_with('{') {
+            return Err(refused("not the JSON object of one"));
+        }
         serde_json::from_str(line).map_err(|error| {
             let (line, column) = (error.line(), error.column());
             refused(format!("not the JSON of one, at line {line} column {column}"))

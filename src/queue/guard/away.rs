@@ -31,6 +31,11 @@ impl Away {
     pub(super) fn unknown() -> Self {
         Self { next: Some(Instant::now()), failures: 0 }
     }
+
+    /// A probe is on its way.
+    pub(super) const fn probing(&mut self) {
+        self.next = None;
+    }
 }
 
 impl Stages {
@@ -45,12 +50,10 @@ impl Stages {
     /// When that is, unless only the end of something else can bring it about.
     pub(in crate::queue) fn guard_wake(&self) -> Option<Instant> {
         let guard = self.guard.as_ref()?;
-        match &guard.away {
-            Some(away) if self.is_probing() => away.next,
-            Some(_) => None,
-            None if self.has_room_for_kept() => guard.kept.next_due(),
-            None => None,
+        if let Some(away) = &guard.away {
+            return away.next.filter(|_| self.is_probing());
         }
+        guard.kept.next_due().filter(|_| self.has_room_for_kept())
     }
 
     /// While it drains, the store matters only to what is done.
@@ -83,7 +86,7 @@ impl Stages {
         if !is_probing || away.next.is_none_or(|next| next > Instant::now()) {
             return;
         }
-        away.next = None;
+        away.probing();
         let (store, shutdown) = (guard.store.clone(), self.shutdown.clone());
         let awaited = !guard.unconfirmed.is_empty();
         self.tasks.spawn("store probe", async move {

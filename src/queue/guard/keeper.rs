@@ -95,3 +95,85 @@ async fn release(store: &Store, lock: &Lock) {
         tracing::debug!(lock = lock.key, %error, "lock could not be released and ends by itself");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{IdempotencyStore, RedisServer};
+
+    const LEASE: Duration = Duration::from_secs(10);
+
+    async fn locked(store: &Store) -> Lock {
+        match store.lock("key", LEASE).await.unwrap() {
+            Attempt::Held(lock) => lock,
+            Attempt::Busy(left) => panic!("held for {left:?}"),
+        }
+    }
+
+    /// Nobody listens there.
+    fn unreachable() -> Store {
+        let server = RedisServer::read("redis://127.0.0.1:1").unwrap();
+        Store::open(&Idempotency::new(IdempotencyStore::Redis(vec![server]))).unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn renewed_for_as_long_as_it_is_wanted_and_then_released() {
+        let store = Store::memory();
+        let lock = locked(&store).await;
+        let stop = CancellationToken::new();
+        let (stopping, other) = (stop.clone(), store.clone());
+        let watch = async move {
+            for _ in 0..100 {
+                sleep(Duration::from_secs(3)).await;
+                assert!(matches!(other.lock("key", LEASE).await.unwrap(), Attempt::Busy(_)));
+            }
+            stopping.cancel();
+        };
+        let (end, ()) = tokio::join!(keep(&store, lock, LEASE, &stop), watch);
+        assert_eq!(end, End::Released);
+        locked(&store).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn with_the_store_away_it_is_lost_when_its_time_is_over_and_not_sooner() {
+        let began = Instant::now();
+        let (key, token) = ("key".to_owned(), "token".to_owned());
+        let lock = Lock { key, token, until: began + LEASE };
+        let end = keep(&unreachable(), lock, LEASE, &CancellationToken::new()).await;
+        assert_eq!(end, End::Unreachable);
+        let stood = began.elapsed();
+        assert!(stood >= LEASE && stood < LEASE + Duration::from_millis(100), "{stood:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_the_store_does_not_know_any_more_is_lost_at_the_next_renewal() {
+        let store = Store::memory();
+        let lock = locked(&store).await;
+        store.unlock(&lock).await.unwrap();
+        let began = Instant::now();
+        let end = keep(&store, lock, LEASE, &CancellationToken::new()).await;
+        assert_eq!(end, End::Lost);
+        assert!(began.elapsed() < LEASE / 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_message_finished_elsewhere_leaves_no_lock_behind() {
+        let (store, settings) = (Store::memory(), Idempotency::new(IdempotencyStore::Memory));
+        store.finish("done", LEASE).await.unwrap();
+        let entry = enter(&store, "key", "done", &settings, &Shutdown::new()).await.unwrap();
+        assert!(matches!(entry, Entry::Finished), "{entry:?}");
+        locked(&store).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stop_ends_the_attempts() {
+        let store = Store::memory();
+        locked(&store).await;
+        let settings =
+            Idempotency { lock_attempts: 100, ..Idempotency::new(IdempotencyStore::Memory) };
+        let shutdown = Shutdown::new();
+        shutdown.drain();
+        let entry = enter(&store, "key", "done", &settings, &shutdown).await.unwrap();
+        assert!(matches!(entry, Entry::Busy(left) if left == LEASE), "{entry:?}");
+    }
+}

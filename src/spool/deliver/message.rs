@@ -6,15 +6,11 @@ use aws_smithy_types::base64::encode as base64;
 use super::{Load, Means, Refusal, read};
 use crate::config::{self, Outbox};
 use crate::error::{Error, Kind};
-use crate::message::{Attribute, Outgoing, attribute_name};
+use crate::message::{Attribute, Outgoing};
 use crate::spool::lane;
 use crate::toolkit::outbox::sidecar::Sidecar;
-use crate::toolkit::sqs;
+use crate::toolkit::{sns, sqs};
 
-/// The most bytes of a message that SNS takes, attributes included.
-const MOST_BYTES_OF_A_TOPIC: usize = 256 << 10;
-/// SNS takes no longer subject, in characters.
-const LONGEST_SUBJECT: usize = 100;
 /// The attribute with which publishers of iniesta's name the version of an event.
 const VERSION: &str = "version";
 
@@ -55,7 +51,7 @@ pub(crate) async fn compose(
 }
 
 const fn most_bytes(outbox: &Outbox) -> usize {
-    if outbox.outlet.is_topic() { MOST_BYTES_OF_A_TOPIC } else { sqs::MOST_BYTES }
+    if outbox.outlet.is_topic() { sns::MOST_BYTES } else { sqs::MOST_BYTES }
 }
 
 fn too_large(bytes: impl std::fmt::Display, outbox: &Outbox) -> String {
@@ -85,24 +81,13 @@ fn name_event(message: &mut Outgoing, outbox: &Outbox, said: &Sidecar) -> Result
     Ok(())
 }
 
+/// What the settings or the sidecar say and the queue or topic does not know. What SNS takes besides
+/// is checked where it is published.
 fn check(message: &Outgoing, outbox: &Outbox) -> Result<(), String> {
     let (fifo, topic) = (outbox.outlet.is_fifo(), outbox.outlet.is_topic());
-    if message.size() > most_bytes(outbox) {
-        return Err(too_large(message.size(), outbox));
-    }
-    if let Some(wrong) = sqs::unfit(message) {
-        return Err(wrong);
-    }
-    for (name, value) in &message.attributes {
-        attribute_name(name)?;
-        if value.is_empty() {
-            return Err(format!("its attribute {name:?} is empty"));
-        }
-        if let Attribute::Number(number) = value
-            && number.parse::<f64>().is_err()
-        {
-            return Err(format!("its attribute {name:?} is no number"));
-        }
+    if !topic {
+        sqs::unfit(message).map_or(Ok(()), Err)?;
+        message.check_attributes()?;
     }
     for (what, id) in [("group", &message.group), ("deduplication_id", &message.deduplication_id)] {
         if let Some(id) = id {
@@ -111,15 +96,8 @@ fn check(message: &Outgoing, outbox: &Outbox) -> Result<(), String> {
             })?;
         }
     }
-    match &message.subject {
-        Some(_) if !topic => return Err("it has a subject, and a queue knows none".to_owned()),
-        Some(subject) if !is_subject(subject) => {
-            return Err(format!(
-                "its subject is not 1 to {} ASCII characters without control characters",
-                LONGEST_SUBJECT - 1
-            ));
-        }
-        _ => {}
+    if message.subject.is_some() && !topic {
+        return Err("it has a subject, and a queue knows none".to_owned());
     }
     if message.is_per_protocol && !topic {
         return Err("per_protocol is for topics, and this is a queue".to_owned());
@@ -139,10 +117,4 @@ fn check(message: &Outgoing, outbox: &Outbox) -> Result<(), String> {
         return Err("it has a deduplication id, which only FIFO knows".to_owned());
     }
     Ok(())
-}
-
-fn is_subject(text: &str) -> bool {
-    (1..LONGEST_SUBJECT).contains(&text.len())
-        && text.starts_with(|c: char| c.is_ascii_graphic())
-        && text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
 }

@@ -100,6 +100,10 @@ impl Sidecar {
 
     /// Reads the document.
     pub(crate) fn read(text: &[u8]) -> Result<Self, String> {
+        // A list would be read as the values of the keys in their order.
+        if text.trim_ascii_start().first().is_some_and(|first| *first != b'{') {
+            return Err("it is no JSON object".to_owned());
+        }
         serde_json::from_slice(text).map_err(|error| error.to_string())
     }
 
@@ -247,7 +251,7 @@ mod tests {
     fn what_is_malformed_is_told() {
         for (text, told) in [
             ("", "EOF"),
-            ("[]", "invalid"),
+            ("[]", "no JSON object"),
             ("{\"grup\": \"g\"}", "unknown field `grup`"),
             ("{\"delay\": \"soon\"}", "invalid type"),
             ("{\"attributes\": {\"a\": true}}", "a text, a number"),

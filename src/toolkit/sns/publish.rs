@@ -85,7 +85,8 @@ impl Publisher {
         self.topic.strip_suffix(".fifo").is_some()
     }
 
-    fn unfit(&self, message: &Outgoing) -> Option<String> {
+    /// Why SNS would refuse it, known before it is asked.
+    pub(crate) fn unfit(&self, message: &Outgoing) -> Option<String> {
         let limits = rules::Limits {
             bytes: self.most_bytes,
             attributes: self.most_attributes,
@@ -110,7 +111,7 @@ impl Publisher {
         let mut tries = 0;
         loop {
             tries += 1;
-            match self.publish_once(message, &what).await {
+            match self.publish_once(message).await {
                 Err(error) if error.kind().passes_by_itself() && tries < TRIES => {
                     pause(tries).await;
                 }
@@ -119,7 +120,9 @@ impl Publisher {
         }
     }
 
-    async fn publish_once(&self, message: &Outgoing, what: &str) -> Result<Sent> {
+    /// As [`publish`](Self::publish), but neither checked nor tried again.
+    pub(crate) async fn publish_once(&self, message: &Outgoing) -> Result<Sent> {
+        let what = format!("publishing to topic {}", self.topic);
         let answer = self
             .client
             .publish()
@@ -132,7 +135,7 @@ impl Publisher {
             .set_message_deduplication_id(message.deduplication_id.clone())
             .send()
             .await
-            .map_err(|error| fault(what, error))?;
+            .map_err(|error| fault(&what, error))?;
         let message_id = answer.message_id.ok_or_else(|| {
             Error::new(Kind::Transient, what).because("the answer holds no message id")
         })?;

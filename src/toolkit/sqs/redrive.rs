@@ -8,7 +8,6 @@
 //! and are then given back, so each is seen once; it costs each a receive. In a FIFO queue SQS hands
 //! out nothing of a group while one of it is held, so what stays also keeps what stands behind it.
 
-mod carry;
 mod filter;
 mod held;
 mod rate;

@@ -1,29 +1,47 @@
 //! Sending: batches by count and by bytes, taken lazily from any source; every failed entry is
 //! sent again or reported.
 
-use aws_sdk_sqs::primitives::Blob;
-use aws_sdk_sqs::types::{
-    MessageAttributeValue, MessageSystemAttributeNameForSends, MessageSystemAttributeValue,
-    SendMessageBatchRequestEntry, SendMessageBatchResultEntry,
-};
-use md5::{Digest, Md5};
+use std::time::Duration;
 
 use super::QueueUrl;
-use crate::aws::batch::{self, MOST_ENTRIES};
-use crate::aws::fault::fault;
-use crate::backoff::Backoff;
+use super::carry::{Outcome, Target};
+use crate::aws::batch::MOST_ENTRIES;
 use crate::error::{Error, Kind, Result};
-use crate::message::{Attribute, Outgoing, is_allowed};
+use crate::message::{Outgoing, is_allowed};
 use crate::toolkit::transport::SendReport;
+use crate::units;
 
 /// The most bytes of a message, and of a batch, attributes included (1 MiB since 2025; a queue may
 /// allow less and then refuses itself).
 pub const MOST_BYTES: usize = 1 << 20;
 
-/// How often a failed entry that is not our fault is sent in all.
-pub(super) const TRIES: u32 = 5;
+/// The longest that SQS hides a message at first (`DelaySeconds` in the SQS API reference).
+pub const LONGEST_DELAY: Duration = Duration::from_mins(15);
+
+/// A delay as SQS takes it: whole seconds from 0 to 15 minutes, written `"30"`, `"30s"` or `"15m"`.
+///
+/// # Errors
+/// Says whether the text is no duration, or one that is out of range.
+pub fn delay(text: &str) -> std::result::Result<Duration, String> {
+    let out_of_range = || format!("{text} is out of range: a delay has from 0 s to 15 m");
+    let delay = match text.trim().strip_prefix('-').map(units::duration) {
+        Some(Ok(_)) => return Err(out_of_range()),
+        _ => units::duration(text)
+            .map_err(|_| format!("{text:?} is not a duration; write one like 30s, up to 15m"))?,
+    };
+    if delay > LONGEST_DELAY {
+        return Err(out_of_range());
+    }
+    if delay.subsec_nanos() > 0 {
+        return Err(format!("{text} is not whole: SQS counts seconds"));
+    }
+    Ok(delay)
+}
 
 /// Sends messages to one queue, in batches.
+///
+/// Entries of one FIFO group that share a batch keep their order as long as none of them fails; one
+/// that has to be sent again comes after those that were taken at first.
 #[derive(Debug)]
 pub struct Sender {
     client: aws_sdk_sqs::Client,
@@ -45,82 +63,28 @@ pub(crate) fn unfit(message: &Outgoing) -> Option<String> {
     if message.attributes.len() > 10 {
         return Some(format!("it has {} attributes, SQS takes 10", message.attributes.len()));
     }
-    message
-        .body
-        .chars()
-        .find(|&c| !is_allowed(c))
-        .map(|c| format!("it holds the character U+{:04X}, which SQS does not take", u32::from(c)))
-}
-
-fn entry(message: &Outgoing, position: usize) -> Result<SendMessageBatchRequestEntry> {
-    let delay = message.delay.map(|delay| i32::try_from(delay.as_secs()).unwrap_or(i32::MAX));
-    let mut entry = SendMessageBatchRequestEntry::builder()
-        .id(batch::entry_id(position))
-        .message_body(&message.body)
-        .set_delay_seconds(delay)
-        .set_message_group_id(message.group.clone())
-        .set_message_deduplication_id(message.deduplication_id.clone());
-    for (name, value) in &message.attributes {
-        entry = entry.message_attributes(name, as_sdk(message.data_type(name, value), value)?);
+    if let Some(c) = message.body.chars().find(|&c| !is_allowed(c)) {
+        let point = u32::from(c);
+        return Some(format!("it holds the character U+{point:04X}, which SQS does not take"));
     }
-    if let Some(trace) = &message.trace_header {
-        entry = entry.message_system_attributes(
-            MessageSystemAttributeNameForSends::AwsTraceHeader,
-            trace_as_sdk(trace)?,
-        );
+    if message.delay.is_some_and(|delay| delay > LONGEST_DELAY) {
+        return Some("its delay is out of range: SQS takes from 0 s to 15 m".to_owned());
     }
-    entry.build().map_err(unbuilt)
+    None
 }
 
-/// Sends up to ten messages in one call and tells of each whether it was confirmed: named as sent,
-/// and with the body that we sent.
-///
-/// Dropped midway, they may or may not have been sent.
-pub(crate) async fn send_batch(
-    client: &aws_sdk_sqs::Client,
-    url: &QueueUrl,
-    messages: &[&Outgoing],
-) -> Result<Vec<Option<Error>>> {
-    let entries = messages
-        .iter()
-        .enumerate()
-        .map(|(position, message)| entry(message, position))
-        .collect::<Result<Vec<_>>>()?;
-    let what = format!("sending to queue {}", url.name());
-    let answer = client
-        .send_message_batch()
-        .queue_url(url.as_str())
-        .set_entries(Some(entries))
-        .send()
-        .await
-        .map_err(|error| fault(&what, error))?;
-    let outcomes = batch::outcomes(&answer.failed, messages.len(), &what);
-    let told = outcomes.into_iter().zip(messages).enumerate();
-    Ok(told
-        .map(|(position, (outcome, message))| {
-            outcome.or_else(|| unconfirmed(&answer.successful, position, message, &what))
-        })
-        .collect())
-}
-
-/// What is wrong with the confirmation of an entry that is not among the failed ones.
-fn unconfirmed(
-    successful: &[SendMessageBatchResultEntry],
-    position: usize,
-    message: &Outgoing,
-    what: &str,
-) -> Option<Error> {
-    let id = batch::entry_id(position);
-    let Some(entry) = successful.iter().find(|entry| entry.id == id) else {
-        let told = "the answer does not name it";
-        return Some(Error::new(Kind::Transient, what).because(told));
-    };
-    let sent = format!("{:032x}", u128::from_be_bytes(Md5::digest(&message.body).into()));
-    let came = entry.md5_of_message_body.as_str();
-    (!came.is_empty() && !came.eq_ignore_ascii_case(&sent)).then(|| {
-        let told = format!("SQS confirms a body with the MD5 {came}, the one sent has {sent}");
-        Error::new(Kind::Corrupt, what).because(told)
-    })
+/// The same, and what a queue of this kind refuses.
+fn unfit_for(message: &Outgoing, fifo: bool) -> Option<String> {
+    if fifo && message.group.is_none() {
+        return Some("a FIFO queue takes no message without a group".to_owned());
+    }
+    if fifo && message.delay.is_some_and(|delay| !delay.is_zero()) {
+        return Some("a FIFO queue has one delay for all, and none for a message".to_owned());
+    }
+    if !fifo && message.deduplication_id.is_some() {
+        return Some("a deduplication id is for FIFO queues, and this is none".to_owned());
+    }
+    unfit(message)
 }
 
 impl Sender {
@@ -139,7 +103,7 @@ impl Sender {
     pub async fn push(&mut self, message: Outgoing) -> Result<()> {
         let number = self.taken;
         self.taken += 1;
-        if let Some(why) = unfit(&message) {
+        if let Some(why) = unfit_for(&message, self.url.is_fifo()) {
             self.report_refused(number, why);
             return Ok(());
         }
@@ -166,29 +130,17 @@ impl Sender {
 
     /// Sends what waits. See [`push`](Self::push) for errors and for what dropping does.
     pub async fn flush(&mut self) -> Result<()> {
-        let backoff = Backoff::doubling(
-            std::time::Duration::from_millis(200),
-            std::time::Duration::from_secs(5),
-        );
         self.bytes = 0;
-        let mut batch = std::mem::take(&mut self.pending);
-        let mut tries = 0;
-        while !batch.is_empty() {
-            tries += 1;
-            let outcomes = match self.send(&batch).await {
-                Ok(outcomes) => outcomes,
-                Err(error) if error.kind().passes_by_itself() && tries < TRIES => {
-                    tokio::time::sleep(backoff.delay(tries, fastrand::f64())).await;
-                    continue;
-                }
-                Err(error) => return Err(error),
-            };
-            batch = self.keep_failed(batch, outcomes, tries);
-            if !batch.is_empty() {
-                tokio::time::sleep(backoff.delay(tries, fastrand::f64())).await;
+        let target = Target { client: self.client.clone(), url: self.url.clone(), ordered: false };
+        let carried = target.carry(std::mem::take(&mut self.pending)).await;
+        for (number, outcome) in carried.outcomes {
+            match outcome {
+                Outcome::Sent => self.report.sent += 1,
+                Outcome::Failed(error) => self.report.failed.push((number, error)),
+                Outcome::Behind | Outcome::Unsent => {}
             }
         }
-        Ok(())
+        carried.fatal.map_or(Ok(()), Err)
     }
 
     /// Sends what waits and tells what came of everything.
@@ -204,52 +156,6 @@ impl Sender {
     pub const fn report(&self) -> &SendReport {
         &self.report
     }
-
-    async fn send(&self, batch: &[(u64, Outgoing)]) -> Result<Vec<Option<Error>>> {
-        let messages: Vec<&Outgoing> = batch.iter().map(|(_, message)| message).collect();
-        send_batch(&self.client, &self.url, &messages).await
-    }
-
-    /// Those that are worth another try; the others are reported.
-    fn keep_failed(
-        &mut self,
-        batch: Vec<(u64, Outgoing)>,
-        outcomes: Vec<Option<Error>>,
-        tries: u32,
-    ) -> Vec<(u64, Outgoing)> {
-        let mut again = Vec::new();
-        for ((number, message), outcome) in batch.into_iter().zip(outcomes) {
-            match outcome {
-                None => self.report.sent += 1,
-                Some(error) if error.kind().passes_by_itself() && tries < TRIES => {
-                    again.push((number, message));
-                }
-                Some(error) => self.report.failed.push((number, error)),
-            }
-        }
-        again
-    }
-}
-
-/// An attribute as the SDK wants it.
-pub(super) fn as_sdk(data_type: &str, value: &Attribute) -> Result<MessageAttributeValue> {
-    let builder = MessageAttributeValue::builder().data_type(data_type);
-    match value {
-        Attribute::String(text) | Attribute::Number(text) => builder.string_value(text),
-        Attribute::Binary(bytes) => builder.binary_value(Blob::new(bytes.to_vec())),
-    }
-    .build()
-    .map_err(unbuilt)
-}
-
-/// The trace header as the SDK wants it.
-pub(super) fn trace_as_sdk(trace: &str) -> Result<MessageSystemAttributeValue> {
-    let builder = MessageSystemAttributeValue::builder().data_type("String");
-    builder.string_value(trace).build().map_err(unbuilt)
-}
-
-fn unbuilt(error: aws_sdk_sqs::error::BuildError) -> Error {
-    Error::new(Kind::Bug, "building a message for SQS").because(error)
 }
 
 #[cfg(test)]
@@ -262,5 +168,36 @@ mod tests {
         assert!(unfit(&Outgoing::text("a\u{0}b")).is_some_and(|why| why.contains("U+0000")));
         assert!(unfit(&Outgoing::text("x".repeat(MOST_BYTES + 1))).is_some());
         assert_eq!(unfit(&Outgoing::text("tab\tand 🦀")), None);
+    }
+
+    #[test]
+    fn fifo_and_standard_queues_want_different_things() {
+        let plain = Outgoing::text("x");
+        let grouped = Outgoing { group: Some("g".to_owned()), ..plain.clone() };
+        let named = Outgoing { deduplication_id: Some("d".to_owned()), ..grouped.clone() };
+        let late = Outgoing { delay: Some(Duration::from_secs(1)), ..grouped.clone() };
+        for (message, fifo, standard) in
+            [(plain, false, true), (grouped, true, true), (named, true, false), (late, false, true)]
+        {
+            assert_eq!(unfit_for(&message, true).is_none(), fifo, "{message:?}");
+            assert_eq!(unfit_for(&message, false).is_none(), standard, "{message:?}");
+        }
+        let late = Outgoing { delay: Some(Duration::from_secs(901)), ..Outgoing::text("x") };
+        assert!(unfit(&late).is_some_and(|why| why.contains("out of range")));
+    }
+
+    #[test]
+    fn i13_a_delay_has_a_range_and_a_type() {
+        for (text, seconds) in [("0", 0), ("1", 1), ("900", 900), ("15m", 900), ("1.5m", 90)] {
+            assert_eq!(delay(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for text in ["901", "-1", "15.1m", "-0.5s"] {
+            assert!(delay(text).unwrap_err().contains("out of range"), "{text}");
+        }
+        for text in ["a", "", "1x", "-a"] {
+            let told = delay(text).unwrap_err();
+            assert!(!told.contains("out of range"), "{text}: {told}");
+        }
+        assert!(delay("1.5").unwrap_err().contains("whole"));
     }
 }

@@ -7,7 +7,7 @@ use aws_sdk_sqs::types::{
 };
 
 use super::QueueUrl;
-use super::send::TRIES;
+use super::carry::TRIES;
 use crate::aws::batch;
 use crate::aws::fault::fault;
 use crate::backoff::Backoff;

@@ -5,7 +5,9 @@ use std::time::Duration;
 use aws_sdk_sqs::types::MessageSystemAttributeNameForSends;
 
 use super::QueueUrl;
-use super::send::{TRIES, as_sdk, trace_as_sdk, unfit};
+use super::carry::TRIES;
+use super::entry::{as_sdk, trace_as_sdk};
+use super::send::unfit;
 use super::settle::seconds;
 use crate::aws::fault::fault;
 use crate::backoff::Backoff;

@@ -240,7 +240,7 @@ impl Daemon {
         self.child.try_wait().unwrap().map(code)
     }
 
-    fn signal(&self, signal: rustix::process::Signal) {
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
         let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(pid, signal).expect("the program still runs");
     }

@@ -9,7 +9,6 @@ use futures_util::StreamExt;
 
 use tokio::time::{Instant, sleep_until};
 
-use super::carry::{Carried, Target};
 use super::held::{Held, Renewal, Stage};
 use super::rate::Allowance;
 use super::source::{self, About};
@@ -19,6 +18,7 @@ use crate::error::{Error, Kind, Result};
 use crate::message::Message;
 use crate::shutdown::Shutdown;
 use crate::supervisor::{self, Tasks};
+use crate::toolkit::sqs::carry::{Carried, Target};
 
 /// A receive asks for at most this many (SQS API reference).
 const FULL: usize = 10;
@@ -34,7 +34,7 @@ const AFTER_FAILURE: Backoff =
 /// What a task of the loop came back with.
 enum Event {
     Polled { left_at: Instant, result: Result<Vec<(Message, String)>> },
-    Carried(Carried),
+    Carried(Carried<String>),
     Deleted { tries: u32, results: Vec<(Deletion, Option<Error>)> },
     Renewed { sent_at: Instant, results: Vec<(Renewal, Option<Error>)> },
     Counted(Result<Option<About>>),

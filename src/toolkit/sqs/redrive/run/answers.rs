@@ -5,7 +5,7 @@ use tokio::time::{Instant, sleep};
 use super::{AFTER_FAILURE, Deletion, EMPTY_POLLS, Ending, Event, FULL, Run, TRIES, count};
 use crate::error::Error;
 use crate::message::{Message, Outgoing};
-use crate::toolkit::sqs::redrive::carry::{Carried, Outcome};
+use crate::toolkit::sqs::carry::{Carried, Outcome};
 use crate::toolkit::sqs::redrive::held::{Renewal, Stage};
 use crate::toolkit::sqs::redrive::source::{self, About};
 
@@ -121,7 +121,7 @@ impl Run {
         }
     }
 
-    fn carried(&mut self, carried: Carried) {
+    fn carried(&mut self, carried: Carried<String>) {
         let mut sent = Vec::new();
         for (id, outcome) in carried.outcomes {
             match outcome {

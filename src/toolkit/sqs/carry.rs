@@ -1,0 +1,231 @@
+//! One load of messages to a queue: in batches that fit, each entry confirmed, sent again or told.
+
+use std::collections::{HashSet, VecDeque};
+use std::time::Duration;
+
+use crate::aws::batch::{self, MOST_ENTRIES};
+use crate::backoff::Backoff;
+use crate::error::{Error, Kind, Result};
+use crate::message::Outgoing;
+
+use super::entry::send_batch;
+use super::{MOST_BYTES, QueueUrl};
+
+/// How often an entry, or a whole call, is tried that fails in a way that may pass.
+pub(super) const TRIES: u32 = 5;
+const AFTER_FAILURE: Backoff =
+    Backoff::doubling(Duration::from_millis(200), Duration::from_secs(5));
+
+/// What became of one message.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// The target confirmed it.
+    Sent,
+    /// The target refuses it.
+    Failed(Error),
+    /// It stands behind one of its group that failed, and must not overtake it.
+    Behind,
+    /// Whether the target has it is unknown, or it was never sent.
+    Unsent,
+}
+
+/// What became of a load.
+#[derive(Debug)]
+pub(super) struct Carried<K> {
+    /// By the key under which each message came.
+    pub(super) outcomes: Vec<(K, Outcome)>,
+    /// The groups of which one failed, where order is kept.
+    pub(super) broken: Vec<String>,
+    /// What no other message would escape either.
+    pub(super) fatal: Option<Error>,
+}
+
+struct Item<K> {
+    key: K,
+    message: Outgoing,
+    tries: u32,
+}
+
+/// Where a load goes.
+#[derive(Debug, Clone)]
+pub(super) struct Target {
+    pub(super) client: aws_sdk_sqs::Client,
+    pub(super) url: QueueUrl,
+    /// The order inside a group is kept: no two of one group ride in the same call, since one of
+    /// them may fail and the other not.
+    pub(super) ordered: bool,
+}
+
+impl Target {
+    /// Sends all of it. Dropped midway, any of it may or may not have been sent.
+    pub(super) async fn carry<K>(self, load: Vec<(K, Outgoing)>) -> Carried<K> {
+        let mut left: VecDeque<Item<K>> =
+            load.into_iter().map(|(key, message)| Item { key, message, tries: 0 }).collect();
+        let mut carried = Carried { outcomes: Vec::new(), broken: Vec::new(), fatal: None };
+        let mut alone = false;
+        while !left.is_empty() {
+            let batch = self.next_batch(&mut left, alone);
+            let messages: Vec<&Outgoing> = batch.iter().map(|item| &item.message).collect();
+            let answer = send_batch(&self.client, &self.url, &messages).await;
+            if let Err(error) = &answer
+                && error.kind() == Kind::Invalid
+                && batch.len() > 1
+            {
+                // One of them spoils the call, such as one that is larger than this queue allows.
+                alone = true;
+                put_back(&mut left, batch);
+                continue;
+            }
+            self.judge(batch, answer, &mut left, &mut carried);
+            if let Some(tries) = left.iter().map(|item| item.tries).max().filter(|&tries| tries > 0)
+                && carried.fatal.is_none()
+            {
+                tokio::time::sleep(AFTER_FAILURE.delay(tries, fastrand::f64())).await;
+            }
+            if carried.fatal.is_some() {
+                let unsent = left.drain(..).map(|item| (item.key, Outcome::Unsent));
+                carried.outcomes.extend(unsent);
+            }
+        }
+        carried
+    }
+
+    fn judge<K>(
+        &self,
+        batch: Vec<Item<K>>,
+        answer: Result<Vec<Option<Error>>>,
+        left: &mut VecDeque<Item<K>>,
+        carried: &mut Carried<K>,
+    ) {
+        let outcomes = match answer {
+            Ok(outcomes) => outcomes,
+            Err(error) => {
+                let last = batch.iter().any(|item| item.tries + 1 >= TRIES);
+                let passes = error.kind().passes_by_itself();
+                if error.kind() != Kind::Invalid && (last || !passes) {
+                    let unsent = batch.into_iter().map(|item| (item.key, Outcome::Unsent));
+                    carried.outcomes.extend(unsent);
+                    carried.fatal = Some(error);
+                    return;
+                }
+                batch::all_failed(batch.len(), &error)
+            }
+        };
+        let mut again = Vec::new();
+        for (mut item, outcome) in batch.into_iter().zip(outcomes) {
+            item.tries += 1;
+            match outcome {
+                None => carried.outcomes.push((item.key, Outcome::Sent)),
+                Some(error) if error.kind().passes_by_itself() && item.tries < TRIES => {
+                    again.push(item);
+                }
+                Some(error) => {
+                    if let Some(group) = item.message.group.filter(|_| self.ordered) {
+                        break_off(left, &group, carried);
+                        carried.broken.push(group);
+                    }
+                    carried.outcomes.push((item.key, Outcome::Failed(error)));
+                }
+            }
+        }
+        put_back(left, again);
+    }
+
+    fn next_batch<K>(&self, left: &mut VecDeque<Item<K>>, alone: bool) -> Vec<Item<K>> {
+        let most = if alone { 1 } else { MOST_ENTRIES };
+        let mut groups = HashSet::new();
+        let overtakes = |item: &Item<K>| self.ordered && !groups.insert(item.message.group.clone());
+        chunk(left, (most, MOST_BYTES), |item| item.message.size(), overtakes)
+    }
+}
+
+/// Takes what fits into one call, by count and by size: the first of it in any case. What
+/// `stays` says must wait, and what stands behind the first that did not fit, is left.
+fn chunk<T>(
+    left: &mut VecDeque<T>,
+    (most, most_bytes): (usize, usize),
+    size: impl Fn(&T) -> usize,
+    mut stays: impl FnMut(&T) -> bool,
+) -> Vec<T> {
+    let (mut batch, mut rest) = (Vec::new(), VecDeque::new());
+    let (mut bytes, mut full) = (0, false);
+    while let Some(item) = left.pop_front() {
+        full =
+            full || batch.len() >= most || (!batch.is_empty() && bytes + size(&item) > most_bytes);
+        if full || stays(&item) {
+            rest.push_back(item);
+        } else {
+            bytes += size(&item);
+            batch.push(item);
+        }
+    }
+    *left = rest;
+    batch
+}
+
+/// To the front again, in their order.
+fn put_back<K>(left: &mut VecDeque<Item<K>>, batch: Vec<Item<K>>) {
+    for item in batch.into_iter().rev() {
+        left.push_front(item);
+    }
+}
+
+fn break_off<K>(left: &mut VecDeque<Item<K>>, group: &str, carried: &mut Carried<K>) {
+    let (behind, others): (VecDeque<_>, VecDeque<_>) =
+        left.drain(..).partition(|item| item.message.group.as_deref() == Some(group));
+    carried.outcomes.extend(behind.into_iter().map(|item| (item.key, Outcome::Behind)));
+    *left = others;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chunks(of: &[usize], most: usize, bytes: usize) -> Vec<Vec<usize>> {
+        let mut left: VecDeque<usize> = of.iter().copied().collect();
+        let mut chunks = Vec::new();
+        while !left.is_empty() {
+            chunks.push(chunk(&mut left, (most, bytes), |size| *size, |_| false));
+        }
+        chunks
+    }
+
+    #[test]
+    fn p8_seven_items_in_chunks_of_two_three_four_and_nine() {
+        let seven = [0, 1, 2, 3, 4, 5, 6];
+        let of = |most| chunks(&seven, most, usize::MAX);
+        assert_eq!(of(2), [vec![0, 1], vec![2, 3], vec![4, 5], vec![6]]);
+        assert_eq!(of(3), [vec![0, 1, 2], vec![3, 4, 5], vec![6]]);
+        assert_eq!(of(4), [vec![0, 1, 2, 3], vec![4, 5, 6]]);
+        assert_eq!(of(9), [vec![0, 1, 2, 3, 4, 5, 6]]);
+    }
+
+    #[test]
+    fn a_chunk_is_full_by_bytes_too_and_never_empty() {
+        assert_eq!(
+            chunks(&[4, 4, 4, 11, 1, 9], 9, 10),
+            [vec![4, 4], vec![4], vec![11], vec![1, 9]]
+        );
+    }
+
+    #[test]
+    fn no_two_of_one_group_ride_together_where_order_counts() {
+        let client = aws_sdk_sqs::Client::from_conf(
+            aws_sdk_sqs::Config::builder().behavior_version_latest().build(),
+        );
+        let url = QueueUrl::at("http://127.0.0.1/000000000000", "orders.fifo");
+        let target = Target { client, url, ordered: true };
+        let item = |(key, group): (usize, &str)| {
+            let message = Outgoing { group: Some(group.to_owned()), ..Outgoing::text("x") };
+            Item { key, message, tries: 0 }
+        };
+        let mut left: VecDeque<_> =
+            ["a", "b", "a", "a", "b", "c"].into_iter().enumerate().map(item).collect();
+        let mut waves = Vec::new();
+        while !left.is_empty() {
+            let batch = target.next_batch(&mut left, false);
+            waves.push(batch.into_iter().map(|item| item.key).collect::<Vec<_>>());
+        }
+        assert_eq!(waves, [vec![0, 1, 5], vec![2, 4], vec![3]]);
+    }
+}
