@@ -20,12 +20,21 @@ use crate::telemetry::metrics;
 const PASS_SHARE: u32 = 20;
 /// …unless the window runs low and there is more to find; then only half of it, and a second.
 const SHORT_PASS_AFTER: Duration = Duration::from_secs(1);
+/// What was too young for a pass is old enough for the next one by then.
+const YOUNG_PASS_AFTER: Duration = Duration::from_millis(100);
 
 /// Whether the last pass left something to the next, and was itself such a next one.
 #[derive(Debug, Default)]
 pub(crate) struct Young {
     pub(super) seen: bool,
     repeated: bool,
+}
+
+impl Young {
+    /// True until the pass that follows at once: what was left to it may go before what is known.
+    pub(super) const fn is_unsure(&self) -> bool {
+        self.seen && !self.repeated
+    }
 }
 
 impl Serving {
@@ -125,9 +134,8 @@ impl Serving {
         let wait = interval.mul_f64(0.95 + 0.1 * fastrand::f64()).max(took * PASS_SHARE);
         self.next_pass = Instant::now() + wait;
         self.short_pass = Instant::now() + took.max(SHORT_PASS_AFTER);
-        // What was too young came by an event; where that was lost, one more pass finds it.
-        if self.young.seen && !self.young.repeated {
-            self.next_pass = self.short_pass;
+        if self.young.is_unsure() {
+            self.next_pass = Instant::now() + YOUNG_PASS_AFTER;
         }
         self.passes = self.passes.saturating_add(1);
         for (why, count) in self.ignored.end_of_pass() {

@@ -174,7 +174,11 @@ impl Serving {
     /// While a pass runs: it may find a file that has to go before those that are known.
     fn is_early(&self, now: Instant) -> bool {
         let ordered = matches!(self.bench.settings.destination, Destination::Messages(_));
-        self.pass.as_ref().is_some_and(|(began, _)| ordered || now < *began + PASS_HEAD_START)
+        self.young.is_unsure()
+            || self
+                .pass
+                .as_ref()
+                .is_some_and(|(began, _)| ordered || now < *began + PASS_HEAD_START)
     }
 
     fn attempt(&mut self, job: Job, probe: bool) {

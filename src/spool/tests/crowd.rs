@@ -47,3 +47,74 @@ async fn the_oldest_files_are_kept_in_the_window() {
     assert!(backlog.next(Instant::now()).is_none());
     assert!(backlog.wants_pass(), "the others are found by another pass");
 }
+
+/// An outbox: names give the order, and of a group one is under way, however many wait.
+#[tokio::test(start_paused = true)]
+async fn a_group_keeps_the_order_of_its_names_past_the_window() {
+    let yard = Yard::new();
+    fs::write(yard.path("x"), "x").unwrap();
+    let stamp = Stamp::now(&fs::File::open(yard.path("x")).unwrap()).unwrap();
+    let count = WINDOW + 500;
+    let name = |n: usize| format!("{n:06}");
+    let offer = |backlog: &mut Backlog, n: usize| {
+        // Every tenth has a group of its own and waits for nobody.
+        let lane = if n.is_multiple_of(10) { name(n) } else { "all".to_owned() };
+        let id = Id::in_spool(name(n));
+        backlog.offer(Candidate { id, stamp, hint: Hint::Found, lane: Some(lane) });
+    };
+    let mut backlog = Backlog::by_name();
+    let (mut order, mut passes) = (Vec::new(), 0);
+    let mut left: Vec<usize> = (0..count).rev().collect();
+    while order.len() < count {
+        passes += 1;
+        backlog.pass_begins();
+        left.iter().for_each(|n| offer(&mut backlog, *n));
+        let mut flying = Vec::new();
+        loop {
+            while let Some(job) = backlog.next(Instant::now()) {
+                flying.push(job.candidate.id);
+            }
+            let of_group = |id: &Id| !id.name.to_str().unwrap().ends_with('0');
+            assert!(flying.iter().filter(|id| of_group(id)).count() <= 1);
+            if flying.is_empty() || backlog.wants_pass() {
+                break;
+            }
+            for id in flying.drain(..) {
+                backlog.finish(&id);
+                order.push(id.name.into_string().unwrap());
+            }
+        }
+        for id in flying {
+            backlog.finish(&id);
+            order.push(id.name.into_string().unwrap());
+        }
+        let done: std::collections::BTreeSet<&String> = order.iter().collect();
+        left.retain(|n| !done.contains(&name(*n)));
+    }
+    assert!(passes < 4, "{passes} passes");
+    order.retain(|name| !name.ends_with('0'));
+    assert!(order.is_sorted());
+    assert_eq!(order.len(), count - count / 10);
+}
+
+/// A probe is another file than those that were refused, and none whose group waits for one.
+#[tokio::test(start_paused = true)]
+async fn a_probe_overtakes_nobody_of_its_group() {
+    let yard = Yard::new();
+    fs::write(yard.path("x"), "x").unwrap();
+    let stamp = Stamp::now(&fs::File::open(yard.path("x")).unwrap()).unwrap();
+    let mut backlog = Backlog::by_name();
+    for name in ["a1", "a2", "a3"] {
+        let lane = Some("a".to_owned());
+        backlog.offer(Candidate { id: Id::in_spool(name), stamp, hint: Hint::Found, lane });
+    }
+    let now = Instant::now();
+    let first = backlog.next(now).unwrap();
+    assert!(backlog.next(now).is_none());
+    let refused = std::collections::BTreeSet::from([first.candidate.id.clone()]);
+    backlog.retry(first.candidate, first.record, now + Duration::from_mins(1));
+    let probe = backlog.next_but(now, &refused).unwrap();
+    assert_eq!(probe.candidate.id, Id::in_spool("a1"));
+    backlog.finish(&probe.candidate.id);
+    assert_eq!(backlog.next(now).unwrap().candidate.id, Id::in_spool("a2"));
+}
