@@ -35,7 +35,7 @@ pub(super) fn read(document: &Document) -> Config {
 
     let idempotency = Idempotency::read(root.table("idempotency"), &base);
     let spools = named(root.tables("spool"), |section| Spool::read(section, &base));
-    let outboxes = named(root.tables("outbox"), |section| Outbox::read(section, &base));
+    let outboxes = named(root.tables("outbox"), |section| Outbox::read(section, &base, &events));
     let queues = named(root.tables("queue"), |section| Queue::read(section, &base, &events));
     let notifications =
         named(root.tables("notification"), |section| Notification::read(section, &base));

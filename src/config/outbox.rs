@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::aws::Written;
+use super::events::Events;
 use super::names::{self, QueueAddress};
 use super::queue::aws_at;
 use super::section::Section;
@@ -81,7 +82,7 @@ impl Outbox {
         }
     }
 
-    pub(super) fn read(mut section: Section<'_>, base: &Written) -> Spool {
+    pub(super) fn read(mut section: Section<'_>, base: &Written, events: &Events) -> Spool {
         let directory = section.path_of("directory");
         if !section.has("directory") {
             section.missing("directory", "\"/var/spool/longshore/NAME\"");
@@ -97,8 +98,12 @@ impl Outbox {
             (None, Some(topic)) => Some(Outlet::Topic(topic)),
             (None, None) => {
                 if !section.has("queue") && !section.has("topic") {
-                    section
-                        .missing("queue and no topic", "\"orders\" or topic = \"arn:aws:sns:…\"");
+                    let path = section.path();
+                    let message = format!(
+                        "[{path}] has neither a queue nor a topic; write queue = \"orders\" or \
+                         topic = \"arn:aws:sns:us-west-2:123456789012:orders\""
+                    );
+                    section.blame("", message);
                 }
                 None
             }
@@ -112,8 +117,8 @@ impl Outbox {
             event: section.formed("event", event),
             event_key: section
                 .formed("event_key", |name| names::attribute(name).map(|()| name.to_owned()))
-                .unwrap_or(default.event_key),
-            service: section.formed("service", event),
+                .unwrap_or_else(|| events.event_key.clone()),
+            service: section.formed("service", event).or_else(|| events.service.clone()),
             outlet: default.outlet,
         };
         let spool = Spool {

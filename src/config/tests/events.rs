@@ -156,3 +156,19 @@ fn the_event_key_of_the_events_is_that_of_every_queue_without_its_own() {
     assert_eq!(config.queues["q"].event_key, "kind");
     assert_eq!(config.queues["other"].event_key, "own");
 }
+
+#[test]
+fn an_outbox_announces_as_the_events_say_unless_it_says_otherwise() {
+    let events = "[events]\nservice = \"shop\"\nevent_key = \"kind\"\n";
+    let outbox = "[outbox.o]\ndirectory = \"o\"\nqueue = \"orders\"\n";
+    let announces = |own: &str| {
+        let config = toml_text(&format!("{events}{outbox}{own}")).unwrap();
+        let Destination::Messages(outbox) = config.outboxes["o"].destination.clone() else {
+            panic!("an outbox sends messages")
+        };
+        (outbox.event_key, outbox.service)
+    };
+    assert_eq!(announces(""), ("kind".to_owned(), Some("shop".to_owned())));
+    let own = "service = \"web\"\nevent_key = \"name\"\n";
+    assert_eq!(announces(own), ("name".to_owned(), Some("web".to_owned())));
+}

@@ -95,7 +95,7 @@ fn each_mistake_has_its_words() {
     let secret = "access_key_id = \"i\"\nsecret_access_key = \"s\"\n";
     let cases: Vec<(String, &str)> = vec![
         (String::new(), "nothing to do: there is neither a spool nor an outbox nor a queue"),
-        (outbox_with(""), "[outbox.o] has no queue and no topic; write"),
+        (outbox_with(""), "[outbox.o] has neither a queue nor a topic; write"),
         (outbox_with("queue=\"q\"\ntopic=\"arn:aws:sns:eu-west-1:123456789012:t\""), "keep one"),
         (outbox_with("topic=\"t\""), "\"t\" is no ARN of a topic"),
         (outbox_with("topic=\"arn:aws:sns:eu-west-1:12:t\""), "is no ARN of a topic"),

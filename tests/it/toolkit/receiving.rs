@@ -52,7 +52,7 @@ impl Bench {
 async fn send(queue: &Queue, count: usize) {
     let messages = (0..count).map(|number| Outgoing::text(format!("{number}")));
     let report = queue.send_all(stream::iter(messages)).await.unwrap();
-    assert_eq!((report.sent, report.failed.len()), (count as u64, 0));
+    assert_eq!((report.sent, report.failed.len()), (u64::try_from(count).unwrap(), 0));
 }
 
 fn text(message: &Message) -> String {
@@ -136,7 +136,7 @@ async fn a5_work_that_takes_longer_than_the_lease_sees_the_message_again() {
     assert_eq!(again.message().id, first.message().id);
     assert_eq!(again.message().receive_count(), 2);
     // Held on, it is not seen again.
-    again.hold(Duration::from_secs(60)).await.unwrap();
+    again.hold(Duration::from_mins(1)).await.unwrap();
     assert!(queue.receive(1, Duration::from_secs(20)).await.unwrap().is_empty());
     again.done().await.unwrap();
     assert_eq!(bench.counts().await, (0, 0));
@@ -272,7 +272,7 @@ async fn an_endless_stream_waits_for_more_and_goes_on_after_an_error() {
             }
         }
     };
-    let (_, (body, errors)) = tokio::join!(late, reading);
+    let ((), (body, errors)) = tokio::join!(late, reading);
     assert_eq!(body, "0");
     // A minute without the queue: pauses grow, it is no hot loop.
     assert!((1..30).contains(&errors), "{errors}");
