@@ -190,16 +190,14 @@ pub fn region_of_topic(arn: &str) -> Result<String, String> {
 /// What is done with events and queues, where neither the file nor the environment says it; to be
 /// called when both are read.
 pub(super) fn resolve(config: &mut Config, document: &Document) {
-    let is_written = document.has(&["events", "initialization"]);
-    if is_written {
+    if document.has(&["events", "initialization"]) {
         return;
     }
     if let Some(given) = iniesta::initialization(document) {
         config.events.initialization = given.into_iter().collect();
         return;
     }
-    let has_routes = |queue: &Queue| !queue.routes.is_empty();
-    let routed = config.queues.values().filter(|queue| has_routes(queue)).count();
+    let routed = config.queues.values().filter(|queue| !queue.routes.is_empty()).count();
     let has_topic = config.events.topic.is_some();
     let has_filters = config.events.filters.as_ref().is_some_and(|filters| !filters.is_empty());
     let by_events = match (has_topic, routed) {

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::aws::{Aws, Written};
-use super::document::Document;
 use super::handler::{self, Handler};
 use super::names::{self, QueueAddress};
 use super::payload::Payload;
@@ -118,14 +117,8 @@ impl Queue {
             aws,
             concurrency: section.whole("concurrency", 1..=10_000).unwrap_or(default.concurrency),
             visibility_timeout: section.whole_seconds("visibility_timeout", 1..=LONGEST_LEASE),
-            wait_time: section
-                .whole_seconds("wait_time", 0..=20)
-                .or_else(|| wait_time(document))
-                .unwrap_or(default.wait_time),
-            max_messages: section
-                .whole("max_messages", 1..=10)
-                .or_else(|| iniesta::whole(document, iniesta::MAX_MESSAGES, 1..=10))
-                .unwrap_or(default.max_messages),
+            wait_time: wait_time(&mut section).unwrap_or(default.wait_time),
+            max_messages: max_messages(&mut section).unwrap_or(default.max_messages),
             attributes: Self::read_attributes(&mut section).unwrap_or(default.attributes),
             system_attributes: section
                 .texts("system_attributes", names::system_attribute)
@@ -183,9 +176,16 @@ impl Queue {
     }
 }
 
-fn wait_time(document: &Document) -> Option<Duration> {
-    let seconds = iniesta::whole(document, iniesta::WAIT_TIME, 0..=20)?;
-    u64::try_from(seconds).ok().map(Duration::from_secs)
+fn max_messages(section: &mut Section<'_>) -> Option<usize> {
+    let written = section.whole("max_messages", 1..=10);
+    written.or_else(|| iniesta::whole(section.document, iniesta::MAX_MESSAGES, 1..=10))
+}
+
+fn wait_time(section: &mut Section<'_>) -> Option<Duration> {
+    section.whole_seconds("wait_time", 0..=20).or_else(|| {
+        let seconds = iniesta::whole(section.document, iniesta::WAIT_TIME, 0..=20)?;
+        u64::try_from(seconds).ok().map(Duration::from_secs)
+    })
 }
 
 fn on_unrouted(text: &str) -> Result<OnUnrouted, String> {
