@@ -45,7 +45,13 @@ impl Stages {
 
     /// A poll brings these messages, whole or damaged.
     fn brought_so(&mut self, ids: &[&str], is_damaged: bool) {
-        let received = ids
+        self.brought_for(ids, is_damaged, 1);
+    }
+
+    /// A poll brings these messages, received so often by now.
+    fn brought_for(&mut self, ids: &[&str], is_damaged: bool, receives: u32) {
+        let count = ("ApproximateReceiveCount".to_owned(), receives.to_string());
+        let messages = ids
             .iter()
             .map(|id| Received {
                 message: Message {
@@ -54,7 +60,7 @@ impl Stages {
                     body: "".into(),
                     attributes: std::collections::BTreeMap::new(),
                     labels: std::collections::BTreeMap::new(),
-                    system_attributes: std::collections::BTreeMap::new(),
+                    system_attributes: [count.clone()].into(),
                     event: None,
                 },
                 handle: format!("handle of {id}"),
@@ -63,7 +69,7 @@ impl Stages {
             .collect();
         self.polls.left(ids.len());
         let left = Instant::now();
-        self.on(Event::Polled { asked: ids.len(), left, result: Ok(received) });
+        self.on(Event::Polled { asked: ids.len(), left, result: Ok(messages) });
     }
 
     /// The handler of the n-th message ends.

@@ -45,34 +45,8 @@ impl Stages {
 
     /// A poll brings one that has been received so often.
     fn brought_receive(&mut self, id: &str, receives: u32) -> Ticket {
-        let (receive, now) = (self.receives, Instant::now());
-        let (ticket, keeper) = self.leases.enter(id, format!("handle of {id}"), receive, now);
-        let count = ("ApproximateReceiveCount".to_owned(), receives.to_string());
-        let message = Message {
-            id: id.to_owned(),
-            queue: "orders".to_owned(),
-            body: "".into(),
-            attributes: std::collections::BTreeMap::new(),
-            labels: std::collections::BTreeMap::new(),
-            system_attributes: [count].into(),
-            event: None,
-        };
-        let stage = Stage::Waiting;
-        let hidden_for = Duration::ZERO;
-        let item = Item {
-            message: message.into(),
-            unpacked: None,
-            objects: Vec::new(),
-            is_damaged: false,
-            keeper,
-            stage,
-            hidden_for,
-            settle_failures: 0,
-        };
-        self.items.insert(ticket, item);
-        self.slots += 1;
-        self.start(ticket);
-        ticket
+        self.brought_for(&[id], false, receives);
+        self.items.keys().copied().max().unwrap()
     }
 
     /// The store cannot be asked for the lock on this message.
