@@ -124,7 +124,7 @@ fn resources_are_named_and_the_account_is_asked_for_unless_it_is_given() {
 fn what_checks_ask_of_a_topic_stands_in_it() {
     let server = ministack();
     let text = format!(
-        "[events]\ntopic = \"arn:aws:sns:us-east-1:000000000000:events\"\n{}",
+        "{}[events]\ntopic = \"arn:aws:sns:us-east-1:000000000000:events\"\n",
         BOTH.replace("[queue.q]", "[queue.q.route.\"A.shop\".handler.print]\n[queue.q]")
             .replace("handler.exec.command = [\"sh\", \"-c\", \"exit $(cat)\"]\n", "")
     );
