@@ -217,7 +217,9 @@ fn every_example_is_sound() {
     assert_eq!(
         seen,
         [
+            "events.toml",
             "many-regions.toml",
+            "outbox.toml",
             "queue-exec.toml",
             "queue-http.toml",
             "spool.toml",
