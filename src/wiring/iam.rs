@@ -12,7 +12,9 @@ use super::arn::Arn;
 use super::plan::account;
 use super::wanted::Wanted;
 use crate::aws::{Aws, Connection};
-use crate::config::{self, Config, Destination, Outlet, Payload, QueueAddress, Step, Wrapper};
+use crate::config::{
+    self, Config, Destination, Idempotency, Outlet, Payload, QueueAddress, Step, Wrapper,
+};
 use crate::error::Result;
 use crate::toolkit::sqs;
 
@@ -88,6 +90,13 @@ pub async fn policy(config: &Config, aws: &Aws, account: Option<&str>) -> Result
         grants.pointers(&settings.payload, &owner.partition);
         grants.assume(&settings.aws);
     }
+    if let Some(table) = config.idempotency.as_ref().and_then(Idempotency::table) {
+        let connection = aws.connect(&table.aws).await?;
+        let owner = Owner::of(account, &connection).await?;
+        let locked = config.queues.values().any(|queue| queue.idempotency);
+        grants.table(&owner.table(&table.name), locked);
+        grants.assume(&table.aws);
+    }
     if let Some(topic) = &wanted.topic {
         grants.allow(&topic.arn.to_string(), &TO_TOPIC);
         grants.assume(&topic.aws);
@@ -104,6 +113,22 @@ async fn redrive(settings: &config::Queue, connection: &Connection) -> Option<St
 impl Grants {
     fn allow(&mut self, resource: &str, actions: &[&'static str]) {
         self.0.entry(resource.to_owned()).or_default().extend(actions);
+    }
+
+    /// A table that every queue has opted out of is only looked at.
+    fn table(&mut self, table: &str, locked: bool) {
+        self.allow(table, &["dynamodb:DescribeTable", "dynamodb:DescribeTimeToLive"]);
+        if locked {
+            self.allow(
+                table,
+                &[
+                    "dynamodb:DeleteItem",
+                    "dynamodb:GetItem",
+                    "dynamodb:PutItem",
+                    "dynamodb:UpdateItem",
+                ],
+            );
+        }
     }
 
     /// A pointer names a bucket of its own, which no setting knows.
@@ -153,6 +178,11 @@ impl Owner {
             None => account(connection).await?,
         };
         Ok(Self { account, partition, region })
+    }
+
+    fn table(&self, name: &str) -> String {
+        let Self { account, partition, region } = self;
+        format!("arn:{partition}:dynamodb:{region}:{account}:table/{name}")
     }
 
     fn queue(&self, address: &str) -> String {
