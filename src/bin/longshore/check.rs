@@ -37,7 +37,7 @@ pub(crate) fn run(args: &Check) -> Result<u8> {
     Worker::new(config.clone())?;
     if !args.offline {
         settings::block_on(async {
-            online(args, &config, &mut findings).await;
+            Box::pin(online(args, &config, &mut findings)).await;
             Ok(())
         })?;
     }
