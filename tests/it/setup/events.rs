@@ -49,12 +49,7 @@ impl Account {
     }
 
     fn check(&self) -> Finished {
-        self.check_at(&self.server.endpoint(), &self.text)
-    }
-
-    fn check_at(&self, endpoint: &str, text: &str) -> Finished {
-        let check = longshore(["check", "--config", "c.toml"]).file("c.toml", text);
-        check.endpoint(endpoint).finish()
+        check_at(&self.server.endpoint(), &self.text)
     }
 
     async fn subscription(&self) -> String {
@@ -81,6 +76,11 @@ impl Account {
         setup(&self.text, &["--yes"], &self.server.endpoint()).expect(0, &["done"]);
         self.check().expect(0, &["ok"]);
     }
+}
+
+fn check_at(endpoint: &str, text: &str) -> Finished {
+    let check = longshore(["check", "--config", "c.toml"]).file("c.toml", text);
+    check.endpoint(endpoint).finish()
 }
 
 #[tokio::test]
@@ -233,7 +233,7 @@ async fn what_is_pending_or_denied_is_said_in_its_place() {
     );
     let proxy = Proxy::start(&account.server.endpoint());
     proxy.on(2, is("ListSubscriptionsByTopic"), Fault::Answer(200, pending));
-    let checked = account.check_at(&proxy.endpoint(), &account.text);
+    let checked = check_at(&proxy.endpoint(), &account.text);
     checked.expect(69, &["FAIL  queue orders: the subscription of", "is pending", "→ confirm it"]);
     let told = setup(&account.text, &["--yes"], &proxy.endpoint());
     told.expect(0, &["is pending; confirm it, then run setup again", "nothing to do"]);
@@ -251,7 +251,7 @@ async fn what_is_pending_or_denied_is_said_in_its_place() {
     ] {
         let proxy = Proxy::start(&account.server.endpoint());
         proxy.on(9, is(operation), Fault::Answer(403, denied.to_owned()));
-        let checked = account.check_at(&proxy.endpoint(), &account.text);
+        let checked = check_at(&proxy.endpoint(), &account.text);
         checked.expect(0, &[told, "→ allow sqs:GetQueueAttributes"]);
     }
 }
