@@ -44,7 +44,7 @@ pub trait CanSend: Send + Sync {
     /// Dropped midway, the message may or may not have been sent.
     ///
     /// # Errors
-    /// [`Kind::Invalid`](crate::error::Kind::Invalid) where it would be refused whatever is done,
+    /// [`Kind::Invalid`] where it would be refused whatever is done,
     /// else as the service says.
     fn send(&self, message: Outgoing) -> impl Future<Output = Result<Sent>> + Send;
 
@@ -74,7 +74,7 @@ pub trait CanReceive: Send + Sync {
     /// ends.
     ///
     /// # Errors
-    /// [`Kind::Invalid`](crate::error::Kind::Invalid) for a wait over 20 s; else as the service
+    /// [`Kind::Invalid`] for a wait over 20 s; else as the service
     /// says. Nothing is tried again.
     fn receive(
         &self,

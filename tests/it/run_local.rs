@@ -77,14 +77,17 @@ fn the_commands_of_the_banner_work_as_they_stand_there() {
 }
 
 #[test]
-fn a_fifo_queue_gets_a_command_that_it_takes() {
+fn a_fifo_queue_gets_commands_that_it_takes() {
     let text = "[queue.q]\nqueue = \"orders.fifo\"\nhandler.print = {}\n";
     let daemon = longshore(["run", "--local", "--config", "c.toml"]).file("c.toml", text).start();
     let banner = banner(&daemon);
     let commands: Vec<&str> = banner.iter().filter_map(|line| line.strip_prefix("  ")).collect();
-    let [export, by_cli] = commands[..] else { panic!("{banner:#?}") };
+    let [by_longshore, export, by_cli] = commands[..] else { panic!("{banner:#?}") };
+    let printed = || daemon.stdout.all().iter().filter(|line| line.ends_with("  hello")).count();
+    let before = printed();
+    shell(&daemon, by_longshore);
     shell(&daemon, &format!("{export}\n{by_cli}"));
-    daemon.wait_for_line(|line| line == "hello" || line.ends_with(" hello"), PATIENCE);
+    eventually("both messages printed", PATIENCE, || printed() == before + 2);
 }
 
 #[tokio::test]

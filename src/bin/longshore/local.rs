@@ -59,7 +59,7 @@ pub(crate) fn may_be_directory(directory: &Path) -> Result<()> {
 fn where_things_are(directory: &Path) {
     let objects = directory.join("s3/<bucket>/<key>");
     say::line(format_args!("Objects are files at {} and survive a restart;", objects.display()));
-    say::line("queues, topics and messages live in memory and do not.");
+    say::line("queues, topics, tables and messages live in memory and do not.");
 }
 
 /// What a person needs who has just started it: the endpoint, and commands to copy.
@@ -74,27 +74,27 @@ pub(crate) fn banner(aws: &Local, directory: &Path, config: &Config) {
         say::line(format_args!("  echo hello > {}", in_shell(spool.directory.join("hello.txt"))));
         say::line(format_args!("  cat {}", in_shell(landed)));
     }
-    // A FIFO queue wants more than a body, which `longshore send` does not give it.
-    let queues = || config.queues.values().map(|queue| queue.queue.as_str());
-    let plain = queues().find(|name| name.strip_suffix(".fifo").is_none());
-    if let Some(name) = plain.or_else(|| queues().next()) {
+    if let Some(queue) = config.queues.values().next() {
+        let name = &queue.queue;
         let url = format!("{endpoint}/{ACCOUNT}/{name}");
-        let send = format!("sqs send-message --queue-url {url} --message-body hello");
-        if plain.is_some() {
-            let local = if endpoint == DEFAULT_ENDPOINT { "" } else { "=" };
-            let to = if local.is_empty() { "" } else { endpoint };
-            say::line("\nSend a message, with longshore or with the aws CLI:");
-            say::line(format_args!("  {} send --local{local}{to} {name} hello", ourselves()));
-            say::line(format_args!("  {CREDENTIALS}"));
-            say::line(format_args!("  aws --endpoint-url {endpoint} {send}"));
+        let local = if endpoint == DEFAULT_ENDPOINT { "" } else { "=" };
+        let to = if local.is_empty() { "" } else { endpoint };
+        // A FIFO queue takes no message without a group, and drops what it has seen.
+        let (group, message_group) = if name.strip_suffix(".fifo").is_some() {
+            (
+                " --group g --deduplication-id \"$(date +%s%N)\"",
+                " --message-group-id g --message-deduplication-id \"$(date +%s%N)\"",
+            )
         } else {
-            say::line("\nSend a message with the aws CLI:");
-            say::line(format_args!("  {CREDENTIALS}"));
-            say::line(format_args!(
-                "  aws --endpoint-url {endpoint} {send} \
-                 --message-group-id g --message-deduplication-id \"$(date +%s%N)\""
-            ));
-        }
+            ("", "")
+        };
+        say::line("\nSend a message, with longshore or with the aws CLI:");
+        say::line(format_args!("  {} send --local{local}{to} {name} hello{group}", ourselves()));
+        say::line(format_args!("  {CREDENTIALS}"));
+        say::line(format_args!(
+            "  aws --endpoint-url {endpoint} sqs send-message --queue-url {url} \
+             --message-body hello{message_group}"
+        ));
     }
     say::line("");
 }

@@ -68,7 +68,9 @@ async fn a_group_keeps_the_order_of_its_names_past_the_window() {
     while order.len() < count {
         passes += 1;
         backlog.pass_begins();
-        left.iter().for_each(|n| offer(&mut backlog, *n));
+        for n in &left {
+            offer(&mut backlog, *n);
+        }
         let mut flying = Vec::new();
         loop {
             while let Some(job) = backlog.next(Instant::now()) {

@@ -6,6 +6,8 @@ use crate::support::{
     daemon::{Finished, longshore, program},
     eventually, venv,
 };
+use std::fmt::Write as _;
+
 use longshore::config::{Config, Events};
 use longshore::events::Announcement;
 use longshore::handler::extract::Body;
@@ -158,7 +160,7 @@ async fn boto3_and_iniesta_publish_and_longshore_routes_both() {
                 ground.exec(
                     &format!("queue.{queue}.route.{route:?}.handler"),
                     &name,
-                    &note(&name.clone().replace("-", "_")),
+                    &note(&name.clone().replace('-', "_")),
                 )
             };
             format!(
@@ -259,10 +261,12 @@ async fn a_message_that_no_handler_takes_is_kept_rejected_or_deleted_as_the_sett
         ground.queue(mode, &[]).await;
         ground.send(mode, "nobody's").await;
         let aside = ground.path("aside");
-        settings += &format!(
+        write!(
+            settings,
             "[queue.{mode}]\nqueue = {mode:?}\nwait_time = 1\non_unrouted = {mode:?}\n\
              set_aside = {aside:?}\nretry_initial = 600\nroute.\"A.x\".handler.print = {{}}\n"
-        );
+        )
+        .unwrap();
     }
     let daemon = ground.run(&settings);
     for (mode, outcome) in [("retry", "retry"), ("reject", "reject"), ("delete", "done")] {
