@@ -12,7 +12,9 @@ use super::arn::Arn;
 use super::plan::account;
 use super::wanted::Wanted;
 use crate::aws::{Aws, Connection};
-use crate::config::{self, Config, Destination, Outlet, Payload, QueueAddress, Step, Wrapper};
+use crate::config::{
+    self, Config, Destination, Idempotency, Outlet, Payload, QueueAddress, Step, Wrapper,
+};
 use crate::error::Result;
 use crate::toolkit::sqs;
 
@@ -21,7 +23,16 @@ use crate::toolkit::sqs;
 struct Grants(BTreeMap<String, BTreeSet<&'static str>>);
 
 /// What sending to a queue needs, and looking whether it is there.
-const TO_QUEUE: [&str; 3] = ["sqs:GetQueueUrl", "sqs:GetQueueAttributes", "sqs:SendMessage"];
+const TO_QUEUE: [&str; 2] = ["sqs:GetQueueAttributes", "sqs:SendMessage"];
+/// What reading a queue needs.
+const FROM_QUEUE: [&str; 4] = [
+    "sqs:GetQueueAttributes",
+    "sqs:ReceiveMessage",
+    "sqs:DeleteMessage",
+    "sqs:ChangeMessageVisibility",
+];
+/// What finding a queue needs, unless its URL says already where it is.
+const FIND_QUEUE: [&str; 1] = ["sqs:GetQueueUrl"];
 /// What publishing to a topic needs, and looking whether it is there.
 const TO_TOPIC: [&str; 2] = ["sns:GetTopicAttributes", "sns:Publish"];
 
@@ -48,7 +59,7 @@ pub async fn policy(config: &Config, aws: &Aws, account: Option<&str>) -> Result
             Destination::Messages(outbox) => match &outbox.outlet {
                 Outlet::Queue(queue) => {
                     let owner = Owner::of(account, &connection).await?;
-                    grants.allow(&owner.queue(queue), &TO_QUEUE);
+                    grants.queue(&owner, queue, &TO_QUEUE);
                 }
                 Outlet::Topic(topic) => grants.allow(topic, &TO_TOPIC),
             },
@@ -60,16 +71,7 @@ pub async fn policy(config: &Config, aws: &Aws, account: Option<&str>) -> Result
         let settings = queue.settings;
         let connection = aws.connect(&settings.aws).await?;
         let owner = Owner::of(account, &connection).await?;
-        grants.allow(
-            &owner.queue(&settings.queue),
-            &[
-                "sqs:GetQueueUrl",
-                "sqs:GetQueueAttributes",
-                "sqs:ReceiveMessage",
-                "sqs:DeleteMessage",
-                "sqs:ChangeMessageVisibility",
-            ],
-        );
+        grants.queue(&owner, &settings.queue, &FROM_QUEUE);
         let dead = match (&settings.dead_letter_queue, &settings.set_aside) {
             (Some(address), _) => Some(owner.queue(address)),
             (None, Some(_)) => None,
@@ -78,6 +80,8 @@ pub async fn policy(config: &Config, aws: &Aws, account: Option<&str>) -> Result
         };
         if let Some(dead) = dead {
             grants.allow(&dead, &TO_QUEUE);
+            // A redrive policy names it by its ARN, whatever the settings write.
+            grants.allow(&dead, &FIND_QUEUE);
         }
         if let Some(link) = &queue.link {
             let topic = link.topic.arn.to_string();
@@ -87,6 +91,13 @@ pub async fn policy(config: &Config, aws: &Aws, account: Option<&str>) -> Result
         }
         grants.pointers(&settings.payload, &owner.partition);
         grants.assume(&settings.aws);
+    }
+    if let Some(table) = config.idempotency.as_ref().and_then(Idempotency::table) {
+        let connection = aws.connect(&table.aws).await?;
+        let owner = Owner::of(account, &connection).await?;
+        let locked = config.queues.values().any(|queue| queue.idempotency);
+        grants.table(&owner.table(&table.name), locked);
+        grants.assume(&table.aws);
     }
     if let Some(topic) = &wanted.topic {
         grants.allow(&topic.arn.to_string(), &TO_TOPIC);
@@ -106,13 +117,40 @@ impl Grants {
         self.0.entry(resource.to_owned()).or_default().extend(actions);
     }
 
+    /// What is done to the queue of this name, URL or ARN.
+    fn queue(&mut self, owner: &Owner, address: &str, actions: &[&'static str]) {
+        let queue = owner.queue(address);
+        self.allow(&queue, actions);
+        if !matches!(QueueAddress::read(address), Ok(QueueAddress::Url { .. })) {
+            self.allow(&queue, &FIND_QUEUE);
+        }
+    }
+
+    /// A table that every queue has opted out of is only looked at.
+    fn table(&mut self, table: &str, locked: bool) {
+        self.allow(table, &["dynamodb:DescribeTable", "dynamodb:DescribeTimeToLive"]);
+        if locked {
+            self.allow(
+                table,
+                &[
+                    "dynamodb:DeleteItem",
+                    "dynamodb:GetItem",
+                    "dynamodb:PutItem",
+                    "dynamodb:UpdateItem",
+                ],
+            );
+        }
+    }
+
     /// A pointer names a bucket of its own, which no setting knows.
     fn pointers(&mut self, payload: &Payload, partition: &str) {
         let follows = |step: &Step| matches!(step.wrapper, Wrapper::Pointer | Wrapper::Pylon);
         if payload.steps.iter().any(follows) {
             let any = format!("arn:{partition}:s3:::*/*");
             self.allow(&any, &["s3:GetObject"]);
-            if payload.deletes_objects {
+            // An object that came through SNS is never deleted: others may have it, too.
+            let all_by_sns = |step: &Step| step.wrapper == Wrapper::Sns && !step.lets_others_pass;
+            if payload.deletes_objects && !payload.steps.iter().any(all_by_sns) {
                 self.allow(&any, &["s3:DeleteObject"]);
             }
         }
@@ -153,6 +191,11 @@ impl Owner {
             None => account(connection).await?,
         };
         Ok(Self { account, partition, region })
+    }
+
+    fn table(&self, name: &str) -> String {
+        let Self { account, partition, region } = self;
+        format!("arn:{partition}:dynamodb:{region}:{account}:table/{name}")
     }
 
     fn queue(&self, address: &str) -> String {

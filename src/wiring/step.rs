@@ -16,6 +16,7 @@ use crate::aws::Aws;
 use crate::aws::fault::fault;
 use crate::config;
 use crate::error::{Error, Kind, Result};
+use crate::lock::dynamodb::table;
 use crate::toolkit::sqs::QueueUrl;
 
 /// The tag on everything that setup makes, and its value: what bears it, `--destroy` may delete.
@@ -35,16 +36,56 @@ pub struct Step {
 /// What is done.
 #[derive(Debug, Clone)]
 pub(super) enum Act {
-    CreateQueue { queue: Arn, attributes: BTreeMap<Name, String> },
-    ChangeQueue { url: QueueUrl, attributes: BTreeMap<Name, String> },
-    CreateTopic { topic: Arn },
-    ChangeTopic { topic: Arn, attribute: &'static str, value: String },
-    Subscribe { topic: Arn, queue: Arn, attributes: BTreeMap<&'static str, String> },
-    ChangeSubscription { subscription: String, attribute: &'static str, value: String },
-    Notify { bucket: String, told: String, all: NotificationConfiguration },
-    Unsubscribe { subscription: String },
-    DeleteTopic { topic: Arn },
-    DeleteQueue { url: QueueUrl },
+    CreateQueue {
+        queue: Arn,
+        attributes: BTreeMap<Name, String>,
+    },
+    ChangeQueue {
+        url: QueueUrl,
+        attributes: BTreeMap<Name, String>,
+    },
+    CreateTopic {
+        topic: Arn,
+    },
+    ChangeTopic {
+        topic: Arn,
+        attribute: &'static str,
+        value: String,
+    },
+    Subscribe {
+        topic: Arn,
+        queue: Arn,
+        attributes: BTreeMap<&'static str, String>,
+    },
+    ChangeSubscription {
+        subscription: String,
+        attribute: &'static str,
+        value: String,
+    },
+    Notify {
+        bucket: String,
+        told: String,
+        all: NotificationConfiguration,
+    },
+    CreateTable {
+        table: String,
+    },
+    /// Has DynamoDB clear away what has ended.
+    ClearTable {
+        table: String,
+    },
+    Unsubscribe {
+        subscription: String,
+    },
+    DeleteTopic {
+        topic: Arn,
+    },
+    DeleteQueue {
+        url: QueueUrl,
+    },
+    DeleteTable {
+        table: String,
+    },
 }
 
 impl Step {
@@ -114,6 +155,9 @@ impl Step {
                 let put = put.bucket(bucket).notification_configuration(all.clone());
                 put.send().await.map(drop).map_err(|error| fault(what, error))
             }
+            Act::CreateTable { table } | Act::ClearTable { table } => {
+                table::create(&connection, table, Some(TAG)).await
+            }
             Act::Unsubscribe { subscription } => {
                 let end = sns.unsubscribe().subscription_arn(subscription);
                 end.send().await.map(drop).map_err(|error| fault(what, error))
@@ -126,6 +170,7 @@ impl Step {
                 let delete = sqs.delete_queue().queue_url(url.as_str());
                 delete.send().await.map(drop).map_err(|error| fault(what, error))
             }
+            Act::DeleteTable { table } => table::delete(&connection, table).await,
         }
     }
 
@@ -139,9 +184,12 @@ impl Step {
             | Act::CreateTopic { .. }
             | Act::ChangeTopic { .. }
             | Act::Notify { .. }
+            | Act::CreateTable { .. }
+            | Act::ClearTable { .. }
             | Act::Unsubscribe { .. }
             | Act::DeleteTopic { .. }
-            | Act::DeleteQueue { .. } => false,
+            | Act::DeleteQueue { .. }
+            | Act::DeleteTable { .. } => false,
         }
     }
 }
@@ -184,9 +232,14 @@ impl fmt::Display for Step {
                 write!(f, "change subscription {subscription}: {attribute} {value}")
             }
             Act::Notify { bucket, told, .. } => write!(f, "change bucket {bucket}: {told}"),
+            Act::CreateTable { table } => {
+                write!(f, "create table {table}: key id, time to live by expires")
+            }
+            Act::ClearTable { table } => write!(f, "change table {table}: time to live by expires"),
             Act::Unsubscribe { subscription } => write!(f, "delete subscription {subscription}"),
             Act::DeleteTopic { topic } => write!(f, "delete topic {topic}"),
             Act::DeleteQueue { url } => write!(f, "delete queue {}", url.as_str()),
+            Act::DeleteTable { table } => write!(f, "delete table {table}"),
         }
     }
 }

@@ -15,7 +15,8 @@ pub async fn identities(config: &Config, aws: &Aws, mut tell: impl FnMut(Vec<Fin
     let spools = config.spools.values().chain(config.outboxes.values()).map(|spool| &spool.aws);
     let queues = config.queues.values().map(|queue| &queue.aws);
     let locks = config.idempotency.iter().filter_map(|locks| locks.table()).map(|table| &table.aws);
-    for aws in spools.chain(queues).chain(locks) {
+    let topic = config.events.topic.iter().map(|_topic| &config.events.aws);
+    for aws in spools.chain(queues).chain(locks).chain(topic) {
         identities.insert(format!("{aws:?}"), aws);
     }
     for settings in identities.values() {

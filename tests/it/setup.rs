@@ -4,6 +4,7 @@
 mod events;
 mod policy;
 mod requiring;
+mod table;
 
 use crate::support::{
     aws,
@@ -35,7 +36,7 @@ fn setup(text: &str, more: &[&str], endpoint: &str) -> Finished {
 
 /// What was asked that changes anything.
 fn writes(proxy: &Proxy) -> Vec<String> {
-    let reads = ["Get", "List", "Head"];
+    let reads = ["Get", "List", "Head", "Describe", "Scan"];
     let all = proxy.requests().into_iter().map(|seen| seen.operation());
     all.filter(|operation| !reads.iter().any(|read| operation.starts_with(read))).collect()
 }

@@ -120,7 +120,7 @@ pub(crate) struct Setup {
     #[arg(long)]
     pub(crate) yes: bool,
     /// Delete what setup made, which bears the tag made-by=longshore-setup; not while a queue holds
-    /// messages
+    /// messages or the table of [idempotency] a lock or finished id that has not ended
     #[arg(long)]
     pub(crate) destroy: bool,
     /// One JSON document a step

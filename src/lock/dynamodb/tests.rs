@@ -31,7 +31,7 @@ async fn told(aws: &Aws, settings: &config::Aws) -> Vec<(Health, String)> {
 async fn a_table_keeps_what_every_store_must() {
     let (_local, aws, settings, _directory) = local().await;
     let connection = aws.connect(&settings).await.unwrap();
-    create(&connection, "locks").await.unwrap();
+    create(&connection, "locks", None).await.unwrap();
     let store = Store::dynamodb(aws, settings, "locks".to_owned());
     contract::holds_for(&store).await;
 }
@@ -45,14 +45,14 @@ async fn a_table_is_made_once_and_a_foreign_one_refused() {
     assert_eq!(health, Health::Broken);
     assert!(text.contains("no DynamoDB table locks") && text.contains("longshore setup"), "{text}");
     for _ in 0..2 {
-        create(&connection, "locks").await.unwrap();
+        create(&connection, "locks", None).await.unwrap();
         let table = describe(&connection, "locks").await.unwrap().unwrap();
-        assert!(table.is_active && table.has_key && table.is_cleared, "{table:?}");
+        assert!(table.is_active && table.has_key && table.is_cleared(), "{table:?}");
     }
     let found = told(&aws, &settings).await;
     assert!(found.iter().all(|(health, _)| *health == Health::Good), "{found:?}");
     by_hand(&connection, "foreign", "key").await;
-    assert_eq!(create(&connection, "foreign").await.unwrap_err().kind(), Kind::Conflict);
+    assert_eq!(create(&connection, "foreign", None).await.unwrap_err().kind(), Kind::Conflict);
     assert!(!describe(&connection, "foreign").await.unwrap().unwrap().has_key);
 }
 
@@ -68,8 +68,8 @@ async fn a_table_that_is_never_cleared_is_noted_and_completed() {
         }),
         "{found:?}"
     );
-    create(&connection, "locks").await.unwrap();
-    assert!(describe(&connection, "locks").await.unwrap().unwrap().is_cleared);
+    create(&connection, "locks", None).await.unwrap();
+    assert!(describe(&connection, "locks").await.unwrap().unwrap().is_cleared());
 }
 
 async fn by_hand(connection: &Connection, name: &str, key: &str) {
@@ -119,7 +119,7 @@ async fn a_silent_endpoint_never_hangs_a_message() {
 async fn a_lock_that_has_just_ended_is_left_alone_for_a_second() {
     let (_local, aws, settings, _directory) = local().await;
     let connection = aws.connect(&settings).await.unwrap();
-    create(&connection, "locks").await.unwrap();
+    create(&connection, "locks", None).await.unwrap();
     let store = Store::dynamodb(aws, settings, "locks".to_owned());
     let Attempt::Held(first) = store.lock("key", Duration::from_millis(50)).await.unwrap() else {
         panic!()

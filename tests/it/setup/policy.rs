@@ -1,54 +1,21 @@
 //! `longshore policy`: every action that is seen stands in it, and nothing else does.
 
+mod parts;
+mod trial;
+
+use self::trial::Trial;
 use crate::support::{
     aws,
     daemon::longshore,
     emulator::{embedded, ministack},
     proxy::Proxy,
 };
-use serde_json::Value;
-use std::{collections::BTreeSet, fs};
 
 const BOTH: &str = "drain_timeout = \"5s\"\n[spool.s]\ndirectory = \"spool\"\nbucket = \"reports\"\n\
                     path_style = true\n\
                     [queue.q]\nqueue = \"orders\"\ndead_letter_queue = \"dead\"\nwait_time = 0\n\
                     retry_initial = \"100ms\"\n\
                     handler.exec.command = [\"sh\", \"-c\", \"exit $(cat)\"]\n";
-
-/// What IAM asks for before an operation.
-fn actions(operation: &str) -> &'static str {
-    match operation {
-        "GetCallerIdentity" => "sts:GetCallerIdentity",
-        "GetQueueUrl" => "sqs:GetQueueUrl",
-        "GetQueueAttributes" => "sqs:GetQueueAttributes",
-        "ReceiveMessage" => "sqs:ReceiveMessage",
-        "DeleteMessage" | "DeleteMessageBatch" => "sqs:DeleteMessage",
-        "ChangeMessageVisibility" | "ChangeMessageVisibilityBatch" => "sqs:ChangeMessageVisibility",
-        "SendMessage" | "SendMessageBatch" => "sqs:SendMessage",
-        "HeadBucket" => "s3:ListBucket",
-        "PutObject" | "CreateMultipartUpload" | "UploadPart" | "CompleteMultipartUpload" => {
-            "s3:PutObject"
-        }
-        "AbortMultipartUpload" => "s3:AbortMultipartUpload",
-        "GetTopicAttributes" => "sns:GetTopicAttributes",
-        "ListSubscriptionsByTopic" => "sns:ListSubscriptionsByTopic",
-        "GetSubscriptionAttributes" => "sns:GetSubscriptionAttributes",
-        "Publish" | "PublishBatch" => "sns:Publish",
-        other => panic!("nobody knows what {other} needs"),
-    }
-}
-
-fn granted(policy: &str) -> BTreeSet<String> {
-    let policy: Value = serde_json::from_str(policy).unwrap();
-    let statements = policy["Statement"].as_array().unwrap();
-    let actions = statements.iter().flat_map(|one| one["Action"].as_array().unwrap());
-    actions.map(|action| action.as_str().unwrap().to_owned()).collect()
-}
-
-fn seen(proxy: &Proxy) -> BTreeSet<String> {
-    let all = proxy.requests().into_iter().map(|seen| actions(&seen.operation()).to_owned());
-    all.collect()
-}
 
 #[tokio::test]
 async fn every_action_that_is_seen_stands_in_it_and_no_other() {
@@ -63,26 +30,12 @@ async fn every_action_that_is_seen_stands_in_it_and_no_other() {
     for code in ["0", "75", "65"] {
         sqs.send_message().queue_url(&url).message_body(code).send().await.unwrap();
     }
-    let proxy = Proxy::start(&server.endpoint());
-    let run = longshore(["run", "--once", "--config", "c.toml"]).file("c.toml", BOTH);
-    let spool = run.directory().join("spool");
-    fs::create_dir(&spool).unwrap();
-    fs::write(spool.join("small"), "x").unwrap();
-    fs::write(spool.join("large"), vec![7; 20 << 20]).unwrap();
-    run.endpoint(&proxy.endpoint()).finish().expect(0, &["stopped"]);
-    let check = longshore(["check", "--config", "c.toml"]).file("c.toml", BOTH);
-    fs::create_dir(check.directory().join("spool")).unwrap();
-    check.endpoint(&proxy.endpoint()).finish().expect(0, &["ok"]);
-
-    let policy = longshore(["policy", "--config", "c.toml"]).file("c.toml", BOTH);
-    let policy = policy.endpoint(&server.endpoint()).finish();
-    assert_eq!(policy.code, 0, "{}", policy.said());
-    let granted = granted(&policy.stdout);
-    let mut seen = seen(&proxy);
-    assert!(seen.is_subset(&granted), "{seen:?} in {granted:?}");
+    let trial = Trial::new(&server, BOTH);
+    let files = [("small", b"x".to_vec()), ("large", vec![7; 20 << 20])];
+    trial.ask(&["run", "--once"], &files).expect(0, &["stopped"]);
+    trial.ask(&["check"], &[]).expect(0, &["ok"]);
     // An upload that has to be given up; its own tests show it.
-    seen.insert("s3:AbortMultipartUpload".to_owned());
-    assert_eq!(seen, granted);
+    trial.grants_just_that(&["s3:AbortMultipartUpload"]);
 }
 
 #[test]
@@ -129,20 +82,16 @@ fn what_checks_ask_of_a_topic_stands_in_it() {
             .replace("handler.exec.command = [\"sh\", \"-c\", \"exit $(cat)\"]\n", "")
     );
     super::setup(&text, &["--yes"], &server.endpoint()).expect(0, &["done  subscribe"]);
-    let proxy = Proxy::start(&server.endpoint());
-    let check = longshore(["check", "--config", "c.toml"]).file("c.toml", &text);
-    fs::create_dir(check.directory().join("spool")).unwrap();
-    check.endpoint(&proxy.endpoint()).finish().expect(69, &["asking for bucket"]);
-    let policy = longshore(["policy", "--config", "c.toml"]).file("c.toml", &text);
-    let granted = granted(&policy.endpoint(&server.endpoint()).finish().stdout);
-    let seen = seen(&proxy);
-    assert!(seen.is_subset(&granted), "{seen:?} in {granted:?}");
-    let of_topic = |all: &BTreeSet<String>| -> Vec<String> {
-        all.iter().filter(|action| action.starts_with("sns:")).cloned().collect()
-    };
-    let mut of_seen = of_topic(&seen);
-    // Publishing is the topic's use, which a check never tries.
-    of_seen.push("sns:Publish".to_owned());
-    of_seen.sort();
-    assert_eq!(of_seen, of_topic(&granted));
+    let trial = Trial::new(&server, &text);
+    trial.ask(&["check"], &[]).expect(69, &["asking for bucket"]);
+    // What a check never tries.
+    trial.grants_just_that(&[
+        "s3:AbortMultipartUpload",
+        "s3:PutObject",
+        "sns:Publish",
+        "sqs:ChangeMessageVisibility",
+        "sqs:DeleteMessage",
+        "sqs:ReceiveMessage",
+        "sqs:SendMessage",
+    ]);
 }
