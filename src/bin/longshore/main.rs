@@ -65,7 +65,7 @@ fn execute(args: Args) -> Result<u8> {
         Command::Policy(policy) => policy::run(&policy),
         Command::Put(put) => put::run(&put),
         Command::Send(send) => send::run(send),
-        Command::Publish(publish) => publish::run(&publish),
+        Command::Publish(publish) => Ok(publish::run(&publish)),
         Command::FilterPolicies(args) => events::filter_policies(&args),
         Command::InitializationType(args) => events::initialization_type(&args),
         Command::Redrive(redrive) => redrive::run(redrive),

@@ -16,7 +16,7 @@ use crate::{say, settings};
 /// The event is published as it is given; --service appends its service.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The topic's ARN [default: that of [events] in the settings]
+    /// The topic's name or ARN [default: that of [events] in the settings]
     topic: Option<String>,
     /// The event
     #[arg(short, long)]
@@ -62,7 +62,7 @@ fn attribute(text: &str) -> std::result::Result<(String, Value), String> {
     Ok((name.to_owned(), value))
 }
 
-pub(crate) fn run(args: &Args) -> Result<u8> {
+pub(crate) fn run(args: &Args) -> u8 {
     let published = settings::block_on(publish(args));
     match &published {
         Ok(published) if args.json => say::line(published.as_json()),
@@ -73,12 +73,12 @@ pub(crate) fn run(args: &Args) -> Result<u8> {
         Err(_) => say::line("Publish Failed!"),
     }
     match published {
-        Ok(_) => Ok(0),
+        Ok(_) => 0,
         Err(error) => {
             say::error(&error);
             // What SNS would never take is the caller's mistake.
             let kind = if error.kind() == Kind::Invalid { Kind::Usage } else { error.kind() };
-            Ok(kind.exit_code())
+            kind.exit_code()
         }
     }
 }

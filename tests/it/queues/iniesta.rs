@@ -75,11 +75,43 @@ async fn a_publish_that_fails_says_so_and_ends_with_a_code() {
     let topic = subscribed(&ground, "q", &[]).await;
     publish(&ground, ["publish", &topic, "-e", "E.x", "-m", ""])
         .expect(64, &["Publish Failed!", "SNS takes no empty message"]);
-    publish(&ground, ["publish", "events", "-e", "E.x"]).expect(64, &["no ARN of a topic"]);
+    publish(&ground, ["publish", "arn:aws:sqs:x", "-e", "E.x"]).expect(64, &["no ARN of a topic"]);
+    publish(&ground, ["publish", "the events", "-e", "E.x"]).expect(64, &["\"the events\" is no"]);
     publish(&ground, ["publish", "-e", "E.x"]).expect(78, &["topic = ", "[events]"]);
     let json = publish(&ground, ["publish", &topic, "-e", "E", "--service", "x", "--json"]);
     let told: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
     assert_eq!((json.code, &told["event"]), (0, &serde_json::json!("E.x")));
+}
+
+#[tokio::test]
+async fn a_topic_is_published_to_by_its_name() {
+    for ground in [embedded(), on_ministack()] {
+        let topic = subscribed(&ground, "q", &[("RawMessageDelivery", "true")]).await;
+        let json = publish(&ground, ["publish", "events", "-e", "E.x", "--json"]);
+        let told: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+        assert_eq!((json.code, &told["topic"]), (0, &serde_json::json!(topic)));
+        ground.wait_counts("q", (1, 0)).await;
+        publish(&ground, ["publish", "event", "-e", "E.x"]).expect(
+            69,
+            &["Publish Failed!", "no topic event in us-east-1", "longshore sns create event"],
+        );
+
+        // The topic of the settings is known by its name, and not where another region is asked.
+        let settings = ground.path("settings.toml");
+        std::fs::write(&settings, format!("[events]\ntopic = {topic:?}\n")).unwrap();
+        let looked = ground.proxy.of("ListTopics").len();
+        let named = |more: &[&str]| {
+            let args = ["publish", "events", "-e", "E.x", "--config", settings.to_str().unwrap()];
+            longshore(args).args(more).endpoint(&ground.proxy.endpoint()).finish()
+        };
+        named(&[]).expect(0, &["Publish Success!"]);
+        ground.wait_counts("q", (2, 0)).await;
+        assert_eq!(ground.proxy.of("ListTopics").len(), looked);
+        named(&["--region", "eu-west-1"]);
+        assert_eq!(ground.proxy.of("ListTopics").len(), looked + 1);
+        let asked = ground.proxy.of("ListTopics").pop().unwrap();
+        assert!(asked.header("authorization").unwrap().contains("/eu-west-1/sns/"));
+    }
 }
 
 #[tokio::test]
