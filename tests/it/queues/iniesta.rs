@@ -1,10 +1,11 @@
 //! The cases of iniesta from outside: events published, routed, and read by other hands.
 
-use super::ground::{Ground, embedded, log_line, on_ministack, sizes, stop};
+use super::ground::{Ground, embedded, log_line, on_ministack, sizes, stop, text};
+use crate::status_page::page;
 use crate::support::{
     PATIENCE, aws,
     daemon::{Finished, longshore, program},
-    eventually, venv,
+    eventually, free_port, venv,
 };
 use longshore::config::{Config, Events};
 use longshore::events::Announcement;
@@ -190,7 +191,7 @@ async fn boto3_and_iniesta_publish_and_longshore_routes_both() {
                 ground.exec(
                     &format!("queue.{queue}.route.{route:?}.handler"),
                     &name,
-                    &note(&name.clone().replace("-", "_")),
+                    &note(&name.clone().replace('-', "_")),
                 )
             };
             format!(
@@ -285,16 +286,17 @@ async fn i14_attributes_come_back_as_they_were_sent() {
 
 #[tokio::test]
 async fn a_message_that_no_handler_takes_is_kept_rejected_or_deleted_as_the_settings_say() {
-    let ground = embedded();
-    let mut settings = String::new();
+    let (ground, port) = (embedded(), free_port());
+    let mut settings = format!("[status]\nlisten = \"127.0.0.1:{port}\"\n");
     for mode in ["retry", "reject", "delete"] {
         ground.queue(mode, &[]).await;
         ground.send(mode, "nobody's").await;
         let aside = ground.path("aside");
-        settings += &format!(
+        let queue = format!(
             "[queue.{mode}]\nqueue = {mode:?}\nwait_time = 1\non_unrouted = {mode:?}\n\
              set_aside = {aside:?}\nretry_initial = 600\nroute.\"A.x\".handler.print = {{}}\n"
         );
+        settings.push_str(&queue);
     }
     let daemon = ground.run(&settings);
     for (mode, outcome) in [("retry", "retry"), ("reject", "reject"), ("delete", "done")] {
@@ -304,6 +306,20 @@ async fn a_message_that_no_handler_takes_is_kept_rejected_or_deleted_as_the_sett
     ground.wait_empty("reject").await;
     ground.wait_counts("retry", (0, 1)).await;
     assert!(ground.path("aside").read_dir().unwrap().next().is_some());
+    let counted = |mode, count| {
+        let line = format!("longshore_messages_unrouted_total{{queue=\"{mode}\"}} {count}\n");
+        eventually(&line, PATIENCE, || page(port, "/metrics").1.contains(&line));
+    };
+    for mode in ["retry", "reject", "delete"] {
+        counted(mode, 1);
+    }
+    ground.send("delete", "nobody's either").await;
+    counted("delete", 2);
+    counted("retry", 1);
+    let routed = [("iniesta_pass", text("A.x"))];
+    ground.send_with("delete", "somebody's", &routed).await;
+    ground.wait_empty("delete").await;
+    counted("delete", 2);
     assert_eq!(stop(daemon), 0);
 }
 
