@@ -170,6 +170,3 @@ impl Store {
         self.is_finished(&id).await.map(|_| ())
     }
 }
-
-#[cfg(test)]
-mod contract;

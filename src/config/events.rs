@@ -179,12 +179,21 @@ pub fn region_of_topic(arn: &str) -> Result<String, String> {
     if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(format!("{account:?} is no account; an account has twelve digits"));
     }
+    topic_name(name)?;
+    Ok(region)
+}
+
+/// Whether it can be a topic's name.
+///
+/// # Errors
+/// Says what is wrong with it.
+pub fn topic_name(name: &str) -> Result<(), String> {
     let stem = name.strip_suffix(".fifo").unwrap_or(name);
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     if stem.is_empty() || name.len() > 256 || !stem.chars().all(allowed) {
         return Err(format!("{name:?} is no topic; its name has 1 to 256 of A-Z a-z 0-9 - _"));
     }
-    Ok(region)
+    Ok(())
 }
 
 /// What is done with events and queues, where neither the file nor the environment says it; to be

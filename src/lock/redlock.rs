@@ -84,25 +84,24 @@ impl Redlock {
         let began = Instant::now();
         let (most, quorum) = (self.servers.len(), self.quorum());
         let renewed = |answers: &Answers<bool>| answers.told.iter().filter(|ours| **ours).count();
+        // Only a refusal says that it is lost; a server that cannot be asked says nothing.
+        let is_lost =
+            |answers: &Answers<bool>| answers.told.len() - renewed(answers) > most - quorum;
         let answers = self
             .ask(
                 |server| {
                     let (key, token) = (lock.key.clone(), lock.token.clone());
                     async move { server.renew(&key, &token, lease).await }
                 },
-                |answers| {
-                    let ours = renewed(answers);
-                    ours >= quorum || answers.against(ours) > most - quorum
-                },
+                |answers| renewed(answers) >= quorum || is_lost(answers),
             )
             .await;
-        let ours = renewed(&answers);
         let until = (began + lease).checked_sub(drift(lease)).unwrap_or(began);
-        if ours >= quorum {
+        if renewed(&answers) >= quorum {
             lock.until = lock.until.max(until);
             return Ok(lock.until > Instant::now());
         }
-        if answers.told.len() - ours > most - quorum {
+        if is_lost(&answers) {
             return Ok(false);
         }
         Err(answers.no_quorum(most))

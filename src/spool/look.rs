@@ -2,7 +2,7 @@
 //! directory itself is still there.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -149,7 +149,7 @@ impl Serving {
 async fn read_all(bench: &Arc<Bench>, send: mpsc::Sender<Scanned>) {
     let failed = |error| Scanned::Failed(bench.directory.path.clone(), error);
     let own = Arc::clone(bench);
-    let begin = move || Pass::begin(&own.directory, &own.settings);
+    let begin = move || Pass::begin(&own.directory, &own.settings, SystemTime::now());
     let mut pass = match flat(bench.means.blocking.run(begin).await) {
         Ok(pass) => pass,
         Err(error) => {

@@ -28,9 +28,8 @@ const LONE_SIDECAR: Duration = Duration::from_hours(24);
 #[derive(Debug)]
 pub(crate) struct Pass {
     entries: Dir,
-    /// Where names give the order: what was renamed in later than this is left to events and to
-    /// the next pass. Of two such files, this one might see the second alone.
-    before: Option<SystemTime>,
+    /// When it began, where names give the order.
+    ordered: Option<SystemTime>,
 }
 
 /// What one batch brought.
@@ -47,14 +46,17 @@ pub(crate) struct Batch {
 }
 
 impl Pass {
-    /// Begins a pass.
-    pub(crate) fn begin(directory: &Directory, settings: &Spool) -> io::Result<Self> {
-        let is_ordered = matches!(settings.destination, Destination::Messages(_));
-        let before = is_ordered.then(|| SystemTime::now().checked_sub(CLOCKS)).flatten();
+    /// Begins a pass, at this time.
+    pub(crate) fn begin(
+        directory: &Directory,
+        settings: &Spool,
+        now: SystemTime,
+    ) -> io::Result<Self> {
+        let ordered = matches!(settings.destination, Destination::Messages(_)).then_some(now);
         // A descriptor of its own: reading a directory has a position.
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let handle = fs::openat(&directory.spool, ".", flags, Mode::empty())?;
-        Ok(Self { entries: Dir::new(handle)?, before })
+        Ok(Self { entries: Dir::new(handle)?, ordered })
     }
 
     /// The next entries.
@@ -78,16 +80,19 @@ impl Pass {
                 None if self.is_young(directory, name) => batch.young = true,
                 None => batch.look(directory, settings, (name, Hint::Found)),
             }
-            let may_be_lone = self.before.is_some() && sidecar::is_sidecar(name);
-            if may_be_lone && sidecar::is_put_away(directory, name, LONE_SIDECAR)? {
+            if let Some(before) = self.ordered.and_then(|now| now.checked_sub(LONE_SIDECAR))
+                && sidecar::is_put_away(directory, name, before)?
+            {
                 batch.put_away.push(name.to_owned());
             }
         }
         Ok(batch)
     }
 
+    /// What was renamed in after the pass began is left to events and to the next pass: of two such
+    /// files, this one might see the second alone.
     fn is_young(&self, directory: &Directory, name: &OsStr) -> bool {
-        self.before.is_some_and(|before| {
+        self.ordered.and_then(|now| now.checked_sub(CLOCKS)).is_some_and(|before| {
             let stat = fs::statat(&directory.spool, name, AtFlags::SYMLINK_NOFOLLOW);
             stat.is_ok_and(|stat| open::renamed(&stat) > before)
         })

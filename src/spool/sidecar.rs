@@ -10,7 +10,7 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::AsFd;
-use std::time::Duration;
+use std::time::SystemTime;
 
 use rustix::buffer::spare_capacity;
 use rustix::fs::{self, AtFlags, FileType, Mode, OFlags};
@@ -192,19 +192,18 @@ pub(crate) fn is_sidecar(name: &OsStr) -> bool {
     file_of(name).is_some()
 }
 
-/// Moves a sidecar to quarantine that has waited for its file for `longer` at least; true where it
-/// did. It was renamed in before its file, so a young one only waits.
+/// Moves a sidecar to quarantine that was renamed in before this time and whose file is not there;
+/// true where it did. It comes before its file, so a young one only waits.
 pub(crate) fn is_put_away(
     directory: &Directory,
     name: &OsStr,
-    longer: Duration,
+    before: SystemTime,
 ) -> io::Result<bool> {
     let Some(file) = file_of(name) else { return Ok(false) };
     let Ok(stat) = fs::statat(&directory.spool, name, AtFlags::SYMLINK_NOFOLLOW) else {
         return Ok(false);
     };
-    let Some(age) = super::open::renamed(&stat).elapsed().ok() else { return Ok(false) };
-    if age < longer || stands(&directory.spool, file)?.is_some() {
+    if super::open::renamed(&stat) > before || stands(&directory.spool, file)?.is_some() {
         return Ok(false);
     }
     quarantine::keep_alone(directory, &directory.spool, name)?;

@@ -7,6 +7,7 @@ mod refusals;
 mod readiness;
 mod replaced;
 mod s3;
+mod sidecars;
 mod words;
 
 use std::fs;

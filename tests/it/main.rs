@@ -20,6 +20,7 @@ mod checks;
 mod dynamodb;
 mod embedding;
 mod house;
+mod locking;
 mod logs;
 mod outbox;
 mod outside;

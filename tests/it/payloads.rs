@@ -5,6 +5,7 @@ mod formats;
 mod malformed;
 mod nesting;
 mod pointers;
+mod stalling;
 mod wrap;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aws_sdk_sqs::types::MessageAttributeValue;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use longshore::aws::{Aws, Connection};
 use longshore::config::{self, Config, Payload, Step};
 use longshore::error::Result;
@@ -31,6 +33,8 @@ struct Bench {
     local: Local,
     connection: Connection,
     aws: config::Aws,
+    /// How the worker reaches AWS.
+    http: SharedHttpClient,
     queues: BTreeMap<String, config::Queue>,
     shutdown: Shutdown,
     seen: Arc<Mutex<Vec<Arc<Message>>>>,
@@ -56,6 +60,7 @@ impl Bench {
         local.ensure_bucket(BUCKET).await.unwrap();
         local.ensure_queue("dead").unwrap();
         Self {
+            http: local.http_client(),
             local,
             connection,
             aws,
@@ -112,7 +117,7 @@ impl Bench {
                 async move { outcome }
             });
         }
-        let worker = builder.build().unwrap().with_aws(Aws::through(self.local.http_client()));
+        let worker = builder.build().unwrap().with_aws(Aws::through(self.http.clone()));
         tokio::spawn(worker.run(self.shutdown.clone()))
     }
 

@@ -16,7 +16,7 @@ use crate::{say, settings};
 /// The event is published as it is given; --service appends its service.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The topic's ARN [default: that of [events] in the settings]
+    /// The topic's name or ARN [default: that of [events] in the settings]
     topic: Option<String>,
     /// The event
     #[arg(short, long)]

@@ -76,7 +76,8 @@ impl Reach {
         aws
     }
 
-    /// Finds a topic by its ARN, else that of `[events]`; and what the settings say of events.
+    /// A topic by its name or ARN, else that of `[events]`; and what the settings say of events. A
+    /// name that is not theirs is still to be looked for.
     pub(crate) fn topic(&self, named: Option<&str>) -> Result<config::Events> {
         let is_told = self.config.is_some() || env::value(env::CONFIG).is_some();
         let config = if self.local.is_none() && (is_told || named.is_none()) {
@@ -85,20 +86,33 @@ impl Reach {
             Config::of_environment()?
         };
         let mut events = config.events;
-        if let Some(arn) = named
-            && events.topic.as_deref() != Some(arn)
+        if let Some(topic) = named
+            && !self.is_topic_of(&events, topic)
         {
-            let region = config::region_of_topic(arn)
-                .map_err(|wrong| Error::new(Kind::Usage, "the topic").because(wrong))?;
+            let wrong = |wrong| Error::new(Kind::Usage, "the topic").because(wrong);
+            let region = if topic.starts_with("arn:") {
+                Some(config::region_of_topic(topic).map_err(wrong)?)
+            } else {
+                config::topic_name(topic).map_err(wrong)?;
+                self.region.clone().or(config.aws.region.clone())
+            };
             let endpoint_url = config.aws.endpoint_url.clone().or(events.aws.endpoint_url);
-            events.aws = config::Aws { region: Some(region), endpoint_url, ..config.aws };
-            events.topic = Some(arn.to_owned());
+            events.aws = config::Aws { region, endpoint_url, ..config.aws };
+            events.topic = Some(topic.to_owned());
         }
         if let Some(endpoint) = self.local.as_ref().or(self.endpoint_url.as_ref()) {
             events.aws.endpoint_url = Some(endpoint.clone());
             events.aws.sealed = self.local.is_some();
         }
         Ok(events)
+    }
+
+    /// True where it is the ARN in the settings, or its name and no other region is asked for.
+    fn is_topic_of(&self, events: &config::Events, topic: &str) -> bool {
+        let Some(arn) = events.topic.as_deref() else { return false };
+        let is_named = arn.rsplit(':').next() == Some(topic);
+        let is_elsewhere = self.region.is_some() && self.region != events.aws.region;
+        arn == topic || (is_named && !is_elsewhere)
     }
 
     /// The directory of an outbox of the settings.

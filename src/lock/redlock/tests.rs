@@ -215,6 +215,16 @@ async fn a_renewal_that_a_quorum_refuses_is_a_lost_lock() {
     assert!(!redlock.renew(&mut lock, LEASE).await.unwrap());
 }
 
+/// The one that is away answers first, and says nothing of the lock.
+#[tokio::test]
+async fn a_lock_that_two_refuse_is_lost_though_the_third_is_away() {
+    let servers =
+        [Scripted::away().await, Scripted::saying(&[], NO).await, Scripted::saying(&[], NO).await];
+    let until = Instant::now() + LEASE;
+    let mut lock = Lock { key: "key".to_owned(), token: "token".to_owned(), until };
+    assert!(!redlock(&servers).renew(&mut lock, LEASE).await.unwrap());
+}
+
 #[tokio::test]
 async fn a_renewal_that_too_few_answer_leaves_the_lock_until_its_end() {
     let servers =

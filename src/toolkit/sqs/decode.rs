@@ -10,7 +10,7 @@ use crate::message::{Attribute, Message};
 /// Reads one message; its event is the attribute `event_key` of the message itself, else of the SNS
 /// envelope that its body is. SQS always sends id and handle; without them there is nothing to
 /// settle and nothing to name, and the lease lapses by itself.
-pub(super) fn received(
+pub(crate) fn received(
     message: aws_sdk_sqs::types::Message,
     queue: &str,
     event_key: &str,
@@ -61,4 +61,42 @@ pub(crate) fn event_in_envelope(body: &str, event_key: &str) -> Option<String> {
         return None;
     }
     Some(envelope.get("MessageAttributes")?.get(event_key)?.get("Value")?.as_str()?.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attribute_of_the_message_itself_comes_first() {
+        let value = |text: &str| {
+            MessageAttributeValue::builder().data_type("String").string_value(text).build().unwrap()
+        };
+        let message = aws_sdk_sqs::types::Message::builder()
+            .message_id("id")
+            .receipt_handle("handle")
+            .body("plain")
+            .message_attributes("iniesta_pass", value("Placed.shop"))
+            .message_attributes(
+                "count",
+                MessageAttributeValue::builder()
+                    .data_type("Number.int")
+                    .string_value("3")
+                    .build()
+                    .unwrap(),
+            )
+            .build();
+        let (read, handle) = received(message, "orders", "iniesta_pass").unwrap();
+        assert_eq!(read.event.as_deref(), Some("Placed.shop"));
+        assert_eq!(read.attributes["count"], Attribute::Number("3".into()));
+        assert_eq!(read.data_type("count"), Some("Number.int"));
+        assert_eq!(read.data_type("iniesta_pass"), Some("String"));
+        assert_eq!(handle, "handle");
+    }
+
+    #[test]
+    fn without_id_or_handle_there_is_nothing_to_settle() {
+        let message = aws_sdk_sqs::types::Message::builder().message_id("id").build();
+        assert!(received(message, "orders", "e").is_none());
+    }
 }

@@ -1,13 +1,12 @@
 //! The cases of iniesta from outside: events published, routed, and read by other hands.
 
-use super::ground::{Ground, embedded, log_line, on_ministack, sizes, stop};
+use super::ground::{Ground, embedded, log_line, on_ministack, sizes, stop, text};
+use crate::status_page::page;
 use crate::support::{
     PATIENCE, aws,
     daemon::{Finished, longshore, program},
-    eventually, venv,
+    eventually, free_port, venv,
 };
-use std::fmt::Write as _;
-
 use longshore::config::{Config, Events};
 use longshore::events::Announcement;
 use longshore::handler::extract::Body;
@@ -77,11 +76,43 @@ async fn a_publish_that_fails_says_so_and_ends_with_a_code() {
     let topic = subscribed(&ground, "q", &[]).await;
     publish(&ground, ["publish", &topic, "-e", "E.x", "-m", ""])
         .expect(64, &["Publish Failed!", "SNS takes no empty message"]);
-    publish(&ground, ["publish", "events", "-e", "E.x"]).expect(64, &["no ARN of a topic"]);
+    publish(&ground, ["publish", "arn:aws:sqs:x", "-e", "E.x"]).expect(64, &["no ARN of a topic"]);
+    publish(&ground, ["publish", "the events", "-e", "E.x"]).expect(64, &["\"the events\" is no"]);
     publish(&ground, ["publish", "-e", "E.x"]).expect(78, &["topic = ", "[events]"]);
     let json = publish(&ground, ["publish", &topic, "-e", "E", "--service", "x", "--json"]);
     let told: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
     assert_eq!((json.code, &told["event"]), (0, &serde_json::json!("E.x")));
+}
+
+#[tokio::test]
+async fn a_topic_is_published_to_by_its_name() {
+    for ground in [embedded(), on_ministack()] {
+        let topic = subscribed(&ground, "q", &[("RawMessageDelivery", "true")]).await;
+        let json = publish(&ground, ["publish", "events", "-e", "E.x", "--json"]);
+        let told: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+        assert_eq!((json.code, &told["topic"]), (0, &serde_json::json!(topic)));
+        ground.wait_counts("q", (1, 0)).await;
+        publish(&ground, ["publish", "event", "-e", "E.x"]).expect(
+            69,
+            &["Publish Failed!", "no topic event in us-east-1", "longshore sns create event"],
+        );
+
+        // The topic of the settings is known by its name, and not where another region is asked.
+        let settings = ground.path("settings.toml");
+        std::fs::write(&settings, format!("[events]\ntopic = {topic:?}\n")).unwrap();
+        let looked = ground.proxy.of("ListTopics").len();
+        let named = |more: &[&str]| {
+            let args = ["publish", "events", "-e", "E.x", "--config", settings.to_str().unwrap()];
+            longshore(args).args(more).endpoint(&ground.proxy.endpoint()).finish()
+        };
+        named(&[]).expect(0, &["Publish Success!"]);
+        ground.wait_counts("q", (2, 0)).await;
+        assert_eq!(ground.proxy.of("ListTopics").len(), looked);
+        named(&["--region", "eu-west-1"]);
+        assert_eq!(ground.proxy.of("ListTopics").len(), looked + 1);
+        let asked = ground.proxy.of("ListTopics").pop().unwrap();
+        assert!(asked.header("authorization").unwrap().contains("/eu-west-1/sns/"));
+    }
 }
 
 #[tokio::test]
@@ -255,18 +286,17 @@ async fn i14_attributes_come_back_as_they_were_sent() {
 
 #[tokio::test]
 async fn a_message_that_no_handler_takes_is_kept_rejected_or_deleted_as_the_settings_say() {
-    let ground = embedded();
-    let mut settings = String::new();
+    let (ground, port) = (embedded(), free_port());
+    let mut settings = format!("[status]\nlisten = \"127.0.0.1:{port}\"\n");
     for mode in ["retry", "reject", "delete"] {
         ground.queue(mode, &[]).await;
         ground.send(mode, "nobody's").await;
         let aside = ground.path("aside");
-        write!(
-            settings,
+        let queue = format!(
             "[queue.{mode}]\nqueue = {mode:?}\nwait_time = 1\non_unrouted = {mode:?}\n\
              set_aside = {aside:?}\nretry_initial = 600\nroute.\"A.x\".handler.print = {{}}\n"
-        )
-        .unwrap();
+        );
+        settings.push_str(&queue);
     }
     let daemon = ground.run(&settings);
     for (mode, outcome) in [("retry", "retry"), ("reject", "reject"), ("delete", "done")] {
@@ -276,6 +306,20 @@ async fn a_message_that_no_handler_takes_is_kept_rejected_or_deleted_as_the_sett
     ground.wait_empty("reject").await;
     ground.wait_counts("retry", (0, 1)).await;
     assert!(ground.path("aside").read_dir().unwrap().next().is_some());
+    let counted = |mode, count| {
+        let line = format!("longshore_messages_unrouted_total{{queue=\"{mode}\"}} {count}\n");
+        eventually(&line, PATIENCE, || page(port, "/metrics").1.contains(&line));
+    };
+    for mode in ["retry", "reject", "delete"] {
+        counted(mode, 1);
+    }
+    ground.send("delete", "nobody's either").await;
+    counted("delete", 2);
+    counted("retry", 1);
+    let routed = [("iniesta_pass", text("A.x"))];
+    ground.send_with("delete", "somebody's", &routed).await;
+    ground.wait_empty("delete").await;
+    counted("delete", 2);
     assert_eq!(stop(daemon), 0);
 }
 

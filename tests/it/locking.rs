@@ -1,10 +1,15 @@
-//! What every store must do, whichever it is. On real time, since a server's clock cannot be turned.
+//! What every store of locks and finished ids must do, whichever it is. On real time, since a
+//! server's clock cannot be turned.
 
+use crate::support::{
+    emulator::{embedded, ministack},
+    redis::{Redis, redis},
+};
+use longshore::aws::Aws;
+use longshore::config::{self, Idempotency, IdempotencyStore, RedisServer};
+use longshore::lock::{Attempt, Lock, Store, dynamodb::table};
 use std::time::Duration;
-
 use tokio::time::Instant;
-
-use super::{Attempt, Lock, Store};
 
 const LEASE: Duration = Duration::from_secs(30);
 const SHORT: Duration = Duration::from_millis(700);
@@ -28,12 +33,11 @@ async fn busy(store: &Store, key: &str) -> Option<Duration> {
     }
 }
 
-pub(super) async fn holds_for(store: &Store) {
+async fn holds_for(store: &Store) {
     one_holder(store).await;
     an_end(store).await;
     finished_ids(store).await;
     many_at_once(store).await;
-    store.probe().await.unwrap();
 }
 
 async fn one_holder(store: &Store) {
@@ -100,6 +104,49 @@ async fn many_at_once(store: &Store) {
 }
 
 #[tokio::test]
-async fn memory_keeps_it() {
+async fn the_memory_of_a_process_keeps_it() {
     holds_for(&Store::memory()).await;
+}
+
+async fn holds_for_table(endpoint: String) {
+    let aws = Aws::new();
+    let settings =
+        config::Aws { endpoint_url: Some(endpoint), sealed: true, ..config::Aws::default() };
+    table::create(&aws.connect(&settings).await.unwrap(), "locks").await.unwrap();
+    holds_for(&Store::dynamodb(aws, settings, "locks".to_owned())).await;
+}
+
+#[tokio::test]
+async fn a_table_of_the_embedded_dynamodb_keeps_it() {
+    let server = embedded();
+    Box::pin(holds_for_table(server.endpoint())).await;
+}
+
+#[tokio::test]
+async fn a_table_of_ministack_keeps_it() {
+    let server = ministack();
+    Box::pin(holds_for_table(server.endpoint())).await;
+}
+
+fn redlock(servers: &[&Redis]) -> Store {
+    let servers = servers.iter().map(|server| RedisServer::read(&server.url()).unwrap()).collect();
+    let settings = Idempotency::new(IdempotencyStore::Redis(servers));
+    Store::open(&settings, &Aws::new()).unwrap()
+}
+
+#[tokio::test]
+async fn one_redis_keeps_it() {
+    let server = redis();
+    holds_for(&redlock(&[&server])).await;
+}
+
+#[tokio::test]
+async fn three_redis_servers_keep_it_and_so_do_two_of_them() {
+    let mut servers = [redis(), redis(), redis()];
+    holds_for(&redlock(&servers.each_ref())).await;
+    for server in &servers {
+        assert_eq!(server.say("FLUSHALL").as_deref(), Some("+OK\r\n"));
+    }
+    servers[1].kill();
+    holds_for(&redlock(&servers.each_ref())).await;
 }
