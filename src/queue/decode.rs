@@ -1,14 +1,13 @@
 //! From what SQS hands out to a [`Message`] and its receipt handle.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use aws_sdk_sqs::types::MessageAttributeValue;
 use bytes::Bytes;
-use md5::{Digest, Md5};
 
 use crate::message::{Attribute, Message};
 use crate::payload::envelope;
+use crate::toolkit::sqs;
 
 /// A message as it was received, with the handle that settles it.
 #[derive(Debug)]
@@ -26,11 +25,10 @@ pub(super) fn received(
     queue: &str,
     event_key: &str,
 ) -> Option<Received> {
+    let is_damaged = sqs::is_damaged(&message);
     let id = message.message_id?;
     let handle = message.receipt_handle?;
     let body = message.body.unwrap_or_default();
-    let told = message.md5_of_body;
-    let is_damaged = told.is_some_and(|told| !told.eq_ignore_ascii_case(&md5_of(&body)));
     let values = message.message_attributes.unwrap_or_default();
     let labels = values
         .iter()
@@ -64,16 +62,6 @@ pub(super) fn received(
         handle,
         is_damaged,
     })
-}
-
-/// In hexadecimal, as SQS writes it.
-fn md5_of(body: &str) -> String {
-    let mut text = String::with_capacity(32);
-    for byte in Md5::digest(body) {
-        // Writing to a String cannot fail.
-        let _written = write!(text, "{byte:02x}");
-    }
-    text
 }
 
 fn attribute(value: MessageAttributeValue) -> Option<Attribute> {

@@ -4,17 +4,29 @@ use std::collections::BTreeMap;
 
 use aws_sdk_sqs::types::MessageAttributeValue;
 use bytes::Bytes;
+use md5::{Digest, Md5};
 
 use crate::message::{Attribute, Message};
+use crate::telemetry::metrics;
 
 /// Reads one message; its event is the attribute `event_key` of the message itself, else of the SNS
 /// envelope that its body is. SQS always sends id and handle; without them there is nothing to
-/// settle and nothing to name, and the lease lapses by itself.
+/// settle and nothing to name, and the lease lapses by itself. So does that of a message whose body
+/// was damaged on its way: handed out, it would be taken for the one that SQS has, and be deleted.
 pub(super) fn received(
     message: aws_sdk_sqs::types::Message,
     queue: &str,
     event_key: &str,
 ) -> Option<(Message, String)> {
+    if is_damaged(&message) {
+        metrics::body_damaged(queue);
+        tracing::warn!(
+            queue,
+            message_id = message.message_id,
+            "body damaged, its message comes again"
+        );
+        return None;
+    }
     let values = message.message_attributes.unwrap_or_default();
     let labels = values
         .iter()
@@ -38,6 +50,13 @@ pub(super) fn received(
         event,
     };
     Some((read, message.receipt_handle?))
+}
+
+/// True where the body is not the one of which SQS told the MD5.
+pub(crate) fn is_damaged(message: &aws_sdk_sqs::types::Message) -> bool {
+    let came = Md5::digest(message.body.as_deref().unwrap_or_default());
+    let came = format!("{:032x}", u128::from_be_bytes(came.into()));
+    message.md5_of_body.as_ref().is_some_and(|told| !told.eq_ignore_ascii_case(&came))
 }
 
 fn attribute(value: MessageAttributeValue) -> Option<Attribute> {
