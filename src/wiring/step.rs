@@ -12,6 +12,7 @@ use aws_sdk_sqs::types::QueueAttributeName as Name;
 use tokio::time::Instant;
 
 use super::arn::Arn;
+use super::plan::bucket::Told;
 use crate::aws::Aws;
 use crate::aws::fault::fault;
 use crate::config;
@@ -41,7 +42,7 @@ pub(super) enum Act {
     ChangeTopic { topic: Arn, attribute: &'static str, value: String },
     Subscribe { topic: Arn, queue: Arn, attributes: BTreeMap<&'static str, String> },
     ChangeSubscription { subscription: String, attribute: &'static str, value: String },
-    Notify { bucket: String, told: String, all: NotificationConfiguration },
+    Notify { bucket: String, told: String, all: NotificationConfiguration, ids: Vec<String> },
     Unsubscribe { subscription: String },
     DeleteTopic { topic: Arn },
     DeleteQueue { url: QueueUrl },
@@ -109,9 +110,12 @@ impl Step {
                 let change = change.attribute_name(*attribute).attribute_value(value);
                 change.send().await.map(drop).map_err(|error| fault(what, error))
             }
-            Act::Notify { bucket, all, .. } => {
+            Act::Notify { bucket, all, ids, .. } => {
+                // S3 replaces all of them at once: others may have added theirs since the plan.
+                let mut now = Told::read(&connection, bucket).await?;
+                now.take_over(all, ids);
                 let put = connection.s3.put_bucket_notification_configuration();
-                let put = put.bucket(bucket).notification_configuration(all.clone());
+                let put = put.bucket(bucket).notification_configuration(now.all);
                 put.send().await.map(drop).map_err(|error| fault(what, error))
             }
             Act::Unsubscribe { subscription } => {
