@@ -9,11 +9,18 @@ use uuid::Uuid;
 
 use super::{Attempt, Lock};
 
-/// The most keys kept; the one that would be forgotten first makes room.
+/// The most locks, and the most finished ids kept; the one that would be forgotten first makes room.
 const MOST: usize = 200_000;
 
 #[derive(Debug, Clone, Default)]
-pub(super) struct Memory(Arc<Mutex<Keys>>);
+pub(super) struct Memory(Arc<Mutex<Tables>>);
+
+/// Locks end long before finished ids: in one table with them, they would be what makes room.
+#[derive(Debug, Default)]
+struct Tables {
+    locks: Keys,
+    finished: Keys,
+}
 
 #[derive(Debug, Default)]
 struct Keys {
@@ -24,7 +31,8 @@ struct Keys {
 
 impl Memory {
     pub(super) fn lock(&self, key: &str, lease: Duration) -> Attempt {
-        let (now, mut keys) = (Instant::now(), self.keys());
+        let (now, mut tables) = (Instant::now(), self.tables());
+        let keys = &mut tables.locks;
         if let Some((_, until)) = keys.get(key, now) {
             return Attempt::Busy(until - now);
         }
@@ -34,7 +42,8 @@ impl Memory {
     }
 
     pub(super) fn renew(&self, lock: &mut Lock, lease: Duration) -> bool {
-        let (now, mut keys) = (Instant::now(), self.keys());
+        let (now, mut tables) = (Instant::now(), self.tables());
+        let keys = &mut tables.locks;
         if !keys.is_ours(lock, now) {
             return false;
         }
@@ -44,21 +53,22 @@ impl Memory {
     }
 
     pub(super) fn unlock(&self, lock: &Lock) {
-        let mut keys = self.keys();
+        let mut tables = self.tables();
+        let keys = &mut tables.locks;
         if keys.is_ours(lock, Instant::now()) {
             keys.remove(&lock.key);
         }
     }
 
     pub(super) fn finish(&self, key: &str, keep: Duration) {
-        self.keys().put(key, "done", Instant::now() + keep);
+        self.tables().finished.put(key, "done", Instant::now() + keep);
     }
 
     pub(super) fn is_finished(&self, key: &str) -> bool {
-        self.keys().get(key, Instant::now()).is_some()
+        self.tables().finished.get(key, Instant::now()).is_some()
     }
 
-    fn keys(&self) -> MutexGuard<'_, Keys> {
+    fn tables(&self) -> MutexGuard<'_, Tables> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -128,5 +138,16 @@ mod tests {
         assert!(store.is_finished("id").await.unwrap());
         tokio::time::advance(Duration::from_hours(1)).await;
         assert!(!store.is_finished("id").await.unwrap());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn finished_ids_beyond_the_most_take_the_place_of_no_lock() {
+        let store = Store::memory();
+        let Attempt::Held(mut lock) = store.lock("key", LEASE).await.unwrap() else { panic!() };
+        for id in 0..=MOST {
+            store.finish(&id.to_string(), Duration::from_hours(96)).await.unwrap();
+        }
+        assert!(store.renew(&mut lock, LEASE).await.unwrap());
+        assert!(store.is_finished(&MOST.to_string()).await.unwrap());
     }
 }

@@ -80,8 +80,8 @@ impl Folder {
     /// one so young that it may still be written, as pylon itself writes, is left for later.
     ///
     /// # Errors
-    /// [`Kind::File`] where the directory or a file of it cannot be used; what was taken before is
-    /// given back.
+    /// [`Kind::File`] where the directory cannot be read; and where a file of it cannot be used,
+    /// unless another was taken: none stands in the way of the others.
     pub fn take(&self, most: usize) -> Result<Vec<Claim>> {
         self.take_some(most).map_err(|error| unusable("reading", &self.path, error))
     }
@@ -89,26 +89,36 @@ impl Folder {
     fn take_some(&self, most: usize) -> io::Result<Vec<Claim>> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let directory: Arc<OwnedFd> = Arc::new(fs::open(&*self.path, flags, Mode::empty())?);
-        let mut claims = Vec::new();
+        let (mut claims, mut trouble) = (Vec::new(), None);
         for entry in fs::Dir::read_from(&directory)? {
             if claims.len() >= most {
                 break;
             }
             let entry = entry?;
-            let name = OsStr::from_bytes(entry.file_name().to_bytes());
-            let Some(taken) = Taken::of(&directory, name)? else { continue };
-            let shown = self.path.display();
-            match taken.read()? {
-                Ok(message) => claims.extend(taken.claim(message, &shown.to_string())?),
-                Err(_) if taken.is_young()? => {}
-                Err(why) => {
-                    let to = set_aside::keep(taken, &why)?;
-                    let file = name.display();
-                    tracing::warn!(folder = %shown, %file, to, why, "file set aside");
-                }
+            match self.take_one(&directory, OsStr::from_bytes(entry.file_name().to_bytes())) {
+                Ok(claim) => claims.extend(claim),
+                Err(error) => trouble = Some(error),
             }
         }
-        Ok(claims)
+        match trouble.filter(|_| claims.is_empty()) {
+            Some(error) => Err(error),
+            None => Ok(claims),
+        }
+    }
+
+    fn take_one(&self, directory: &Arc<OwnedFd>, name: &OsStr) -> io::Result<Option<Claim>> {
+        let Some(taken) = Taken::of(directory, name)? else { return Ok(None) };
+        let shown = self.path.display();
+        match taken.read()? {
+            Ok(message) => return taken.claim(message, &shown.to_string()),
+            Err(_) if taken.is_young()? => {}
+            Err(why) => {
+                let to = set_aside::keep(taken, &why)?;
+                let file = name.display();
+                tracing::warn!(folder = %shown, %file, to, why, "file set aside");
+            }
+        }
+        Ok(None)
     }
 
     /// What a folder can keep of a message that is sent: pylon's fields, or its body alone with

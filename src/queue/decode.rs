@@ -1,9 +1,5 @@
 //! From what SQS hands out to a [`Message`], its receipt handle, and whether its body is whole.
 
-use std::fmt::Write as _;
-
-use md5::{Digest, Md5};
-
 use crate::message::Message;
 use crate::toolkit::sqs;
 
@@ -22,21 +18,9 @@ pub(super) fn received(
     queue: &str,
     event_key: &str,
 ) -> Option<Received> {
-    let body = message.body().unwrap_or_default();
-    let is_damaged =
-        message.md5_of_body().is_some_and(|told| !told.eq_ignore_ascii_case(&md5_of(body)));
-    let (message, handle) = sqs::received(message, queue, event_key)?;
+    let is_damaged = sqs::is_damaged(&message);
+    let (message, handle) = sqs::read(message, queue, event_key)?;
     Some(Received { message, handle, is_damaged })
-}
-
-/// In hexadecimal, as SQS writes it.
-fn md5_of(body: &str) -> String {
-    let mut text = String::with_capacity(32);
-    for byte in Md5::digest(body) {
-        // Writing to a String cannot fail.
-        let _written = write!(text, "{byte:02x}");
-    }
-    text
 }
 
 #[cfg(test)]

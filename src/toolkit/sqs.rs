@@ -19,7 +19,7 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use crate::aws::fault::fault;
 use crate::error::{Error, Kind, Result};
 
-pub(crate) use decode::{event_in_envelope, received};
+pub(crate) use decode::{event_in_envelope, is_damaged, read};
 pub(crate) use entry::send_batch;
 pub use queue::{Held, Queue, Reading};
 pub(crate) use send::unfit;

@@ -99,8 +99,9 @@ async fn notifications(config: &Config, aws: &Aws) -> Result<Vec<Step>> {
     }
     let changed = changed.into_iter().filter(|(_, (_, _, gone))| !gone.is_empty());
     let steps = changed.map(|((bucket, _), (aws, told, gone))| {
-        let (bucket, told, all) = (bucket.to_owned(), format!("no {}", gone.join(", ")), told.all);
-        Step::new(&aws, Act::Notify { bucket, told, all })
+        let (bucket, all) = (bucket.to_owned(), told.all);
+        let told = format!("no {}", gone.join(", "));
+        Step::new(&aws, Act::Notify { bucket, told, all, ids: gone })
     });
     Ok(steps.collect())
 }

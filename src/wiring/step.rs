@@ -12,8 +12,9 @@ use aws_sdk_sqs::types::QueueAttributeName as Name;
 use tokio::time::Instant;
 
 use super::arn::Arn;
-use crate::aws::Aws;
+use super::plan::bucket::Told;
 use crate::aws::fault::fault;
+use crate::aws::{Aws, Connection};
 use crate::config;
 use crate::error::{Error, Kind, Result};
 use crate::lock::dynamodb::table;
@@ -66,6 +67,7 @@ pub(super) enum Act {
         bucket: String,
         told: String,
         all: NotificationConfiguration,
+        ids: Vec<String>,
     },
     CreateTable {
         table: String,
@@ -150,10 +152,8 @@ impl Step {
                 let change = change.attribute_name(*attribute).attribute_value(value);
                 change.send().await.map(drop).map_err(|error| fault(what, error))
             }
-            Act::Notify { bucket, all, .. } => {
-                let put = connection.s3.put_bucket_notification_configuration();
-                let put = put.bucket(bucket).notification_configuration(all.clone());
-                put.send().await.map(drop).map_err(|error| fault(what, error))
+            Act::Notify { bucket, all, ids, .. } => {
+                notify(&connection, bucket, all, ids, what).await
             }
             Act::CreateTable { table } | Act::ClearTable { table } => {
                 table::create(&connection, table, Some(TAG)).await
@@ -196,6 +196,22 @@ impl Step {
 
 /// The attribute of a subscription that holds its filter policy.
 pub(super) const FILTER: &str = "FilterPolicy";
+
+/// Has S3 tell of a bucket what the plan says.
+async fn notify(
+    connection: &Connection,
+    bucket: &str,
+    all: &NotificationConfiguration,
+    ids: &[String],
+    what: String,
+) -> Result<()> {
+    // S3 replaces all of them at once: others may have added theirs since the plan.
+    let mut now = Told::read(connection, bucket).await?;
+    now.take_over(all, ids);
+    let put = connection.s3.put_bucket_notification_configuration();
+    let put = put.bucket(bucket).notification_configuration(now.all);
+    put.send().await.map(drop).map_err(|error| fault(what, error))
+}
 
 async fn subscribe(
     sns: &aws_sdk_sns::Client,

@@ -7,10 +7,11 @@ mod requiring;
 mod table;
 
 use crate::support::{
-    aws,
+    PATIENCE, aws,
     daemon::{Finished, Launch, longshore},
     emulator::{Emulator, ministack},
-    proxy::Proxy,
+    eventually,
+    proxy::{Fault, Gate, Proxy},
 };
 use aws_sdk_sqs::types::QueueAttributeName as Name;
 use serde_json::{Value, json};
@@ -156,6 +157,34 @@ async fn a_buckets_notifications_are_merged_and_reach_the_queue() {
     setup(&moved, &["--yes"], &server.endpoint()).expect(0, &["change bucket uploads"]);
     let asked = s3.get_bucket_notification_configuration().bucket("uploads").send().await.unwrap();
     assert_eq!(asked.queue_configurations().len(), 2);
+}
+
+#[tokio::test]
+async fn what_others_add_to_a_bucket_after_the_plan_stays() {
+    let server = ministack();
+    let (s3, sqs) = (aws::s3(&server.endpoint()), aws::sqs(&server.endpoint()));
+    bucket(&server, "uploads").await;
+    sqs.create_queue().queue_name("theirs").send().await.unwrap();
+    let proxy = Proxy::start(&server.endpoint());
+    let gate = Gate::closed();
+    proxy.on(1, |seen| seen.operation() == "CreateQueue", Fault::Hold(gate.clone()));
+    let (text, endpoint) = (format!("{QUEUES}{UPLOADS}"), proxy.endpoint());
+    let run = tokio::task::spawn_blocking(move || setup(&text, &["--yes"], &endpoint));
+    eventually("the plan stands", PATIENCE, || gate.arrived() == 1);
+    let theirs = aws_sdk_s3::types::QueueConfiguration::builder()
+        .id("theirs")
+        .queue_arn("arn:aws:sqs:us-east-1:000000000000:theirs")
+        .events("s3:ObjectRemoved:*".into())
+        .build()
+        .unwrap();
+    let all = aws_sdk_s3::types::NotificationConfiguration::builder().queue_configurations(theirs);
+    let put = s3.put_bucket_notification_configuration().bucket("uploads");
+    put.notification_configuration(all.build()).send().await.unwrap();
+    gate.open();
+    run.await.unwrap().expect(0, &["done  change bucket uploads"]);
+    let asked = s3.get_bucket_notification_configuration().bucket("uploads").send().await.unwrap();
+    let ids: Vec<&str> = asked.queue_configurations().iter().filter_map(|one| one.id()).collect();
+    assert_eq!(ids, ["theirs", "longshore-uploads"]);
 }
 
 #[tokio::test]

@@ -177,3 +177,16 @@ async fn a_receive_waits_for_a_file() {
     put.unwrap();
     assert_eq!(got.unwrap().len(), 1);
 }
+
+#[test]
+fn a_file_that_cannot_be_used_stands_in_the_way_of_no_other() {
+    let (_root, folder) = folder();
+    // Nothing can be set aside there.
+    fs::write(folder.path().join(".set-aside"), "").unwrap();
+    for number in 0..20 {
+        old(&folder, &format!("bad-{number}"), b"no message");
+    }
+    assert_eq!(folder.take(10).unwrap_err().kind(), Kind::File);
+    folder.put(&Pylon::raw("good")).unwrap();
+    assert_eq!(folder.take(10).unwrap().len(), 1);
+}

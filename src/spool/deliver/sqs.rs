@@ -29,9 +29,14 @@ pub(crate) async fn send(
     judged(sent)
 }
 
-/// A call that fails as a whole speaks of the queue or topic, a single entry of its message.
-pub(super) fn judged(sent: Result<Vec<Option<Error>>, Error>) -> Result<(), Refusal> {
-    match sent.map_err(Refusal::Refused)?.into_iter().flatten().next() {
+/// A call that fails as a whole speaks of the queue, a single entry of its message; and so does a
+/// call of one entry that is longer than the queue allows.
+fn judged(sent: Result<Vec<Option<Error>>, Error>) -> Result<(), Refusal> {
+    let refusal = |error: Error| {
+        let is_too_long = error.told().contains("BatchRequestTooLong");
+        if is_too_long { Refusal::Own(error) } else { Refusal::Refused(error) }
+    };
+    match sent.map_err(refusal)?.into_iter().flatten().next() {
         None => Ok(()),
         Some(error) if error.kind() == Kind::Invalid => Err(Refusal::Own(error)),
         Some(error) => Err(Refusal::Refused(error)),

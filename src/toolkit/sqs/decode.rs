@@ -4,13 +4,34 @@ use std::collections::BTreeMap;
 
 use aws_sdk_sqs::types::MessageAttributeValue;
 use bytes::Bytes;
+use md5::{Digest, Md5};
 
 use crate::message::{Attribute, Message};
+use crate::telemetry::metrics;
+
+/// Reads one message, as [`read`] does. The lease of one whose body was damaged on its way lapses by
+/// itself: handed out, it would be taken for the one that SQS has, and be deleted.
+pub(super) fn received(
+    message: aws_sdk_sqs::types::Message,
+    queue: &str,
+    event_key: &str,
+) -> Option<(Message, String)> {
+    if is_damaged(&message) {
+        metrics::body_damaged(queue);
+        tracing::warn!(
+            queue,
+            message_id = message.message_id,
+            "body damaged, its message comes again"
+        );
+        return None;
+    }
+    read(message, queue, event_key)
+}
 
 /// Reads one message; its event is the attribute `event_key` of the message itself, else of the SNS
 /// envelope that its body is. SQS always sends id and handle; without them there is nothing to
 /// settle and nothing to name, and the lease lapses by itself.
-pub(crate) fn received(
+pub(crate) fn read(
     message: aws_sdk_sqs::types::Message,
     queue: &str,
     event_key: &str,
@@ -28,7 +49,7 @@ pub(crate) fn received(
     let event = event.or_else(|| event_in_envelope(&body, event_key));
     let system = message.attributes.unwrap_or_default().into_iter();
     let system_attributes = system.map(|(name, value)| (name.as_str().to_owned(), value)).collect();
-    let read = Message {
+    let known = Message {
         id: message.message_id?,
         queue: queue.to_owned(),
         body: body.into(),
@@ -37,7 +58,14 @@ pub(crate) fn received(
         system_attributes,
         event,
     };
-    Some((read, message.receipt_handle?))
+    Some((known, message.receipt_handle?))
+}
+
+/// True where the body is not the one of which SQS told the MD5.
+pub(crate) fn is_damaged(message: &aws_sdk_sqs::types::Message) -> bool {
+    let came = Md5::digest(message.body.as_deref().unwrap_or_default());
+    let came = format!("{:032x}", u128::from_be_bytes(came.into()));
+    message.md5_of_body.as_ref().is_some_and(|told| !told.eq_ignore_ascii_case(&came))
 }
 
 fn attribute(value: MessageAttributeValue) -> Option<Attribute> {
@@ -61,42 +89,4 @@ pub(crate) fn event_in_envelope(body: &str, event_key: &str) -> Option<String> {
         return None;
     }
     Some(envelope.get("MessageAttributes")?.get(event_key)?.get("Value")?.as_str()?.to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_attribute_of_the_message_itself_comes_first() {
-        let value = |text: &str| {
-            MessageAttributeValue::builder().data_type("String").string_value(text).build().unwrap()
-        };
-        let message = aws_sdk_sqs::types::Message::builder()
-            .message_id("id")
-            .receipt_handle("handle")
-            .body("plain")
-            .message_attributes("iniesta_pass", value("Placed.shop"))
-            .message_attributes(
-                "count",
-                MessageAttributeValue::builder()
-                    .data_type("Number.int")
-                    .string_value("3")
-                    .build()
-                    .unwrap(),
-            )
-            .build();
-        let (read, handle) = received(message, "orders", "iniesta_pass").unwrap();
-        assert_eq!(read.event.as_deref(), Some("Placed.shop"));
-        assert_eq!(read.attributes["count"], Attribute::Number("3".into()));
-        assert_eq!(read.data_type("count"), Some("Number.int"));
-        assert_eq!(read.data_type("iniesta_pass"), Some("String"));
-        assert_eq!(handle, "handle");
-    }
-
-    #[test]
-    fn without_id_or_handle_there_is_nothing_to_settle() {
-        let message = aws_sdk_sqs::types::Message::builder().message_id("id").build();
-        assert!(received(message, "orders", "e").is_none());
-    }
 }

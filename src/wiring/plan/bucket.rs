@@ -65,8 +65,8 @@ pub(super) async fn plan(
     }
     let steps = changed.into_iter().filter_map(|((bucket, _), (aws, told))| {
         (!told.added.is_empty()).then(|| {
-            let (bucket, all) = (bucket.to_owned(), told.all);
-            Step::new(&aws, Act::Notify { bucket, told: told.added.join(", "), all })
+            let (bucket, Told { all, added, ids }) = (bucket.to_owned(), told);
+            Step::new(&aws, Act::Notify { bucket, told: added.join(", "), all, ids })
         })
     });
     Ok(steps.collect())
@@ -76,6 +76,8 @@ pub(super) async fn plan(
 pub(in super::super) struct Told {
     pub(in super::super) all: NotificationConfiguration,
     added: Vec<String>,
+    /// The ids of what was added.
+    ids: Vec<String>,
 }
 
 impl Told {
@@ -97,7 +99,7 @@ impl Told {
             .set_lambda_function_configurations(there.lambda_function_configurations)
             .set_event_bridge_configuration(there.event_bridge_configuration)
             .build();
-        Ok(Self { all, added: Vec::new() })
+        Ok(Self { all, added: Vec::new(), ids: Vec::new() })
     }
 
     /// Takes out what is ours under this id.
@@ -110,6 +112,22 @@ impl Told {
             topics.retain(|one| one.id() != Some(id));
         }
         self.count() < before
+    }
+
+    /// Takes over what is planned under these ids, and nothing else of the plan.
+    pub(in super::super) fn take_over(
+        &mut self,
+        planned: &NotificationConfiguration,
+        ids: &[String],
+    ) {
+        for id in ids {
+            self.remove(id);
+        }
+        let is_named = |id: Option<&str>| ids.iter().any(|own| Some(own.as_str()) == id);
+        let queues = planned.queue_configurations().iter().filter(|one| is_named(one.id()));
+        self.all.queue_configurations.get_or_insert_default().extend(queues.cloned());
+        let topics = planned.topic_configurations().iter().filter(|one| is_named(one.id()));
+        self.all.topic_configurations.get_or_insert_default().extend(topics.cloned());
     }
 
     fn count(&self) -> usize {
@@ -135,6 +153,7 @@ impl Told {
         }
         self.remove(&id);
         self.added.push(format!("tell {target} of {} ({id})", wanted.events.join(" ")));
+        self.ids.push(id.clone());
         let (events, filter) = (events(notification), filter(notification));
         let wrong = |error| Error::new(Kind::Bug, "writing a notification").because(error);
         if target.service == "sns" {

@@ -93,6 +93,23 @@ async fn a_group_goes_on_behind_a_file_that_goes_to_quarantine() {
     assert_eq!(place.quarantined(), ["1", "1.reason.json", "2", "2.reason.json"]);
 }
 
+/// A queue may allow less than SQS does, and says so of the whole call.
+#[tokio::test]
+async fn a_group_goes_on_behind_a_file_that_is_too_long_for_its_queue() {
+    let server = embedded();
+    let proxy = Proxy::start(&server.endpoint());
+    let queue = Queue::make(&server.endpoint(), "notices.fifo").await;
+    let place = Place::new();
+    let refused = r#"{"__type":"com.amazonaws.sqs#BatchRequestTooLong","message":"so it is"}"#;
+    proxy.on(99, says("refused"), Fault::Answer(400, refused.to_owned()));
+    place.drop("1", "refused by SQS");
+    place.drop("2", "good");
+    let daemon = place.start(&proxy.endpoint(), &format!("{FIFO}\ngroup = \"all\""));
+    place.wait_until_empty(&daemon);
+    assert_eq!(bodies(&queue.take(1).await), ["good"]);
+    assert_eq!(place.quarantined(), ["1", "1.reason.json"]);
+}
+
 /// The reply is lost: sent again, and dropped by SQS for its deduplication id.
 #[tokio::test]
 async fn an_unknown_outcome_is_sent_again_and_harmless_on_fifo() {

@@ -187,3 +187,18 @@ async fn in_fifo_nothing_overtakes_one_of_its_group_that_failed() {
     assert_eq!(ground.drain("dead.fifo").await, ["a0", "a2", "a4"]);
     assert_eq!(ground.drain("orders.fifo").await, ["b3"]);
 }
+
+#[tokio::test]
+async fn a_body_that_was_damaged_on_its_way_is_not_moved() {
+    let server = embedded();
+    let ground = Ground::new(&server.endpoint(), &["dead", "orders"]).await;
+    ground.fill("dead", ["whole".to_owned()].into_iter()).await;
+    let proxy = Proxy::start(&server.endpoint());
+    let md5 = format!("{:032x}", u128::from_be_bytes(Md5::digest("whole").into()));
+    let message =
+        json!({ "MessageId": "id", "ReceiptHandle": "h", "Body": "whale", "MD5OfBody": md5 });
+    let answer = json!({ "Messages": [message] }).to_string();
+    proxy.on(1, operation("ReceiveMessage"), Fault::Answer(200, answer));
+    redrive(&proxy, &[]).expect(0, &["moved 1 message from dead to orders"]);
+    assert_eq!(ground.drain("orders").await, ["whole"]);
+}
