@@ -11,6 +11,7 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
+use futures_util::StreamExt;
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
 use longshore::worker::Report;
@@ -77,7 +78,7 @@ impl HttpConnector for Connector {
                 let byte = (at < whole.len()).then(|| whole.slice(at..=at))?;
                 Some((Ok::<_, std::io::Error>(Frame::data(byte)), (at + 1, whole)))
             });
-            *answer.body_mut() = SdkBody::from_body_1_x(StreamBody::new(Box::pin(bytes)));
+            *answer.body_mut() = SdkBody::from_body_1_x(StreamBody::new(Box::pin(bytes.fuse())));
             Ok(answer)
         })
     }
