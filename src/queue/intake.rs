@@ -125,7 +125,9 @@ impl Stages {
                 if self.receive_trouble.is_over() {
                     tracing::info!(queue = %self.name, "receiving again");
                 }
-                if received.is_empty() && self.once && self.slots == 0 {
+                // What is kept would go back, and from there to the dead-letter queue untried.
+                let kept = self.guard.as_ref().map_or(0, Guard::kept);
+                if received.is_empty() && self.once && self.slots + kept == 0 {
                     self.drain();
                 }
                 self.take_in(received);

@@ -316,3 +316,30 @@ async fn a_lease_lost_while_unpacking_deletes_nothing() {
     assert_eq!(stages.settle.take_deletes(true), None);
     assert_eq!(stages.settle.take_give_backs(true), None);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_delete_that_is_confirmed_after_the_lease_proves_nothing() {
+    let mut stages = stages().await;
+    stages.brought(&["a"]);
+    let object = Object { bucket: "bodies".to_owned(), key: "a".to_owned() };
+    stages.items.get_mut(&0).unwrap().objects.push(object);
+    stages.ends(0, Ok(Outcome::Done));
+    let tasks = stages.tasks.len();
+    tokio::time::advance(Duration::from_secs(31)).await;
+    stages.answers_delete(0, "handle of a", None);
+    assert_eq!(stages.tasks.len(), tasks, "the copy that comes may point to its object");
+    let later = Instant::now() + Duration::from_hours(95);
+    assert!(stages.finished.contains("a", later), "the copy that comes must not run");
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_once_an_empty_queue_is_not_the_end_of_what_is_kept() {
+    let mut stages = stages().await;
+    let settings = config::Idempotency::new(config::IdempotencyStore::Memory);
+    stages.guard = Some(Guard::new(Store::memory(), settings));
+    stages.once = true;
+    stages.brought_for(&["a"], false, 3);
+    assert_eq!(stages.items[&0].stage, Stage::Kept);
+    stages.brought(&[]);
+    assert!(!stages.draining, "one more receive would be one too many");
+}

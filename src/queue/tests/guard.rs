@@ -347,6 +347,22 @@ async fn with_no_time_left_what_is_unconfirmed_stays_in_the_queue() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_store_that_comes_back_at_stop_confirms_what_is_done_before_its_delete() {
+    let store = Store::memory();
+    let mut stages = retrying(&store).await;
+    stages.brought(&["a"]);
+    stages.turn(SECOND).await;
+    stages.ends(0, Ok(Outcome::Done));
+    stages.tasks = Tasks::new();
+    stages.shutdown.drain();
+    stages.drain();
+    stages.on(Event::Heard(News::Finished { ticket: 0, result: Err(away()) }));
+    stages.turn(5 * SECOND).await;
+    assert!(is_finished(&store, "a").await);
+    assert_eq!(stages.settle.take_deletes(true), Some(vec![0]));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_lease_lost_while_the_lock_is_asked_for_runs_nothing() {
     let store = Store::memory();
     let mut stages = retrying(&store).await;
