@@ -112,7 +112,7 @@ async fn holds_for_table(endpoint: String) {
     let aws = Aws::new();
     let settings =
         config::Aws { endpoint_url: Some(endpoint), sealed: true, ..config::Aws::default() };
-    table::create(&aws.connect(&settings).await.unwrap(), "locks").await.unwrap();
+    table::create(&aws.connect(&settings).await.unwrap(), "locks", None).await.unwrap();
     holds_for(&Store::dynamodb(aws, settings, "locks".to_owned())).await;
 }
 
