@@ -78,11 +78,6 @@ impl Account {
     }
 }
 
-fn check_at(endpoint: &str, text: &str) -> Finished {
-    let check = longshore(["check", "--config", "c.toml"]).file("c.toml", text);
-    check.endpoint(endpoint).finish()
-}
-
 #[tokio::test]
 async fn on_an_empty_account_setup_makes_what_check_finds_well_and_nothing_twice() {
     for (server, number) in [(ministack(), ACCOUNTS[0]), (moto(), ACCOUNTS[1])] {
