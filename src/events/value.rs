@@ -64,7 +64,7 @@ impl Value {
     }
 
     /// Puts it into a message under this name, in place of what stood there.
-    pub(super) fn put(self, name: &str, message: &mut Outgoing) {
+    pub fn put(self, name: &str, message: &mut Outgoing) {
         message.labels.remove(name);
         let attribute = match self {
             Self::Text(text) => Attribute::String(text),

@@ -17,6 +17,7 @@ mod support;
 mod bad_input;
 mod channels;
 mod checks;
+mod commands;
 mod dynamodb;
 mod embedding;
 mod house;

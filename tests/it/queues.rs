@@ -10,6 +10,7 @@ mod iniesta;
 mod leases;
 mod locks;
 mod payloads;
+mod publishing;
 mod rejecting;
 mod relengapi;
 mod stopping;

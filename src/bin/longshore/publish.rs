@@ -13,22 +13,29 @@ use crate::{say, settings};
 
 /// Publish an event to a topic
 ///
-/// The event is published as it is given; --service appends its service.
+/// The event is published as it is given; --service appends its service. A message of pylon's needs
+/// no event: without one it carries pylon's attributes and no others but those named here.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The topic's name or ARN [default: that of [events] in the settings]
     topic: Option<String>,
-    /// The event
+    /// The event; may be left out with --format pylon
     #[arg(short, long)]
-    event: String,
+    event: Option<String>,
     /// What is told with it
     #[arg(short, long, value_name = "TEXT", default_value = "{}")]
     message: String,
     /// The version of what is told
-    #[arg(long, value_name = "INT", default_value_t = 1, allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "INT",
+        default_value_t = 1,
+        allow_negative_numbers = true,
+        requires = "event"
+    )]
     event_version: i64,
     /// Append .NAME to the event unless it ends so
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", requires = "event")]
     service: Option<String>,
     /// An attribute; TYPE is String, Number, String.Array (a list in JSON) or Binary (in base64);
     /// may be repeated
@@ -86,33 +93,31 @@ pub(crate) fn run(args: &Args) -> u8 {
 /// What was published and what SNS answered.
 struct Published {
     topic: String,
-    event: String,
+    event: Option<String>,
     message: Outgoing,
     sent: Sent,
 }
 
 async fn publish(args: &Args) -> Result<Published> {
     let mut settings = args.reach.topic(args.topic.as_deref())?;
-    let announced = args.announcement()?;
     if args.service.is_some() {
         settings.service.clone_from(&args.service);
     }
-    let message = announced.outgoing(&settings)?;
+    let (event, message) = match &args.event {
+        Some(event) => {
+            let announced = args.announcement(event)?;
+            (Some(announced.name(&settings)?), announced.outgoing(&settings)?)
+        }
+        None => (None, args.eventless()?),
+    };
     let publisher = events::publisher(&Aws::new(), &settings).await?;
     let sent = publisher.publish(&message).await?;
-    let event = announced.name(&settings)?;
     Ok(Published { topic: publisher.topic().to_owned(), event, message, sent })
 }
 
 impl Args {
-    fn announcement(&self) -> Result<Announcement> {
-        let message = Outgoing {
-            subject: self.subject.clone(),
-            group: self.group.clone(),
-            deduplication_id: self.deduplication_id.clone(),
-            ..self.format.outgoing(&self.message)?
-        };
-        let announced = Announcement::of(&self.event, message)
+    fn announcement(&self, event: &str) -> Result<Announcement> {
+        let announced = Announcement::of(event, self.formatted()?)
             .version(self.event_version)
             .structure(self.structure);
         let announced = if self.service.is_some() { announced } else { announced.raw() };
@@ -121,6 +126,35 @@ impl Args {
         }
         let attributes = self.attributes.iter().cloned();
         Ok(attributes.fold(announced, |announced, (name, value)| announced.attribute(name, value)))
+    }
+
+    /// The message as pylon sends it, which knows no event.
+    fn eventless(&self) -> Result<Outgoing> {
+        if self.format != Format::Pylon {
+            return Err(Error::new(Kind::Usage, "the event is not given")
+                .hint("give it with --event; only --format pylon goes without"));
+        }
+        let mut message = self.formatted()?;
+        message.is_per_protocol = self.structure == MessageStructure::Json;
+        for (name, value) in &self.attributes {
+            value.clone().put(name, &mut message);
+        }
+        Ok(message)
+    }
+
+    fn formatted(&self) -> Result<Outgoing> {
+        let message = Outgoing {
+            subject: self.subject.clone(),
+            group: self.group.clone(),
+            deduplication_id: self.deduplication_id.clone(),
+            ..self.format.outgoing(&self.message)?
+        };
+        let own = |(name, _): &&(String, Value)| message.attributes.contains_key(name);
+        if let Some((name, _)) = self.attributes.iter().find(own) {
+            let what = format!("attribute {name} has a name of the format's own");
+            return Err(Error::new(Kind::Usage, what).hint("give it another name"));
+        }
+        Ok(message)
     }
 }
 
@@ -131,7 +165,7 @@ impl Published {
         let payload = events::full_payload(&self.message);
         say::line("Publish Success!\n\n");
         say::line("REQUEST INFO");
-        say::line(format_args!("Message Event : {}", self.event));
+        say::line(format_args!("Message Event : {}", self.event.as_deref().unwrap_or("None")));
         say::line(format_args!("Message Data : {}", self.message.body));
         say::line(format_args!("Full Payload : {payload}"));
         say::line(format_args!("Message Length : {}\n\n", payload.len()));
