@@ -51,13 +51,19 @@ fn causes(error: &(dyn StdError + 'static)) -> String {
     let mut next = error.source();
     while let Some(cause) = next {
         next = cause.source();
-        let text = on_one_line(&cause.to_string());
+        let text = without_request(&on_one_line(&cause.to_string())).to_owned();
         let known = told.iter().any(|told| told.contains(&text));
         if !known && !EMPTY.contains(&text.as_str()) {
             told.push(text);
         }
     }
     if told.is_empty() { on_one_line(&error.to_string()) } else { told.join(": ") }
+}
+
+/// The SDK shows whole requests in some of its errors, the body among them.
+fn without_request(text: &str) -> &str {
+    let Some((before, _request)) = text.split_once("Request {") else { return text };
+    before.trim_end_matches(|c: char| !c.is_alphanumeric())
 }
 
 /// The chain of credentials tells of each place a line; a place where nobody has put any says
@@ -246,6 +252,17 @@ mod tests {
             assert_eq!(of_code(code), Some(Kind::Missing), "{code}");
         }
         assert_eq!(of_code("SomethingNew"), None);
+    }
+
+    #[test]
+    fn a_request_that_an_error_shows_is_cut_off() {
+        let shown = "failed to apply endpoint `nonsense` to request `Request { body: SdkBody { \
+                     inner: Once(Some(b\"{\\\"MessageBody\\\":\\\"sesame\\\"}\")) } }`";
+        assert_eq!(without_request(shown), "failed to apply endpoint `nonsense` to request");
+        assert_eq!(
+            without_request("connection refused (os error 111"),
+            "connection refused (os error 111"
+        );
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::aws::{Aws, Connection};
 use crate::config;
-use crate::error::{Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::finding::Finding;
 use crate::toolkit::sqs::{self, QueueFacts};
 use crate::units;
@@ -18,31 +18,44 @@ pub async fn check(name: &str, settings: &config::Queue, aws: &Aws) -> Vec<Findi
 
 async fn look(name: &str, settings: &config::Queue, aws: &Aws) -> Result<Vec<Finding>> {
     let connection = aws.connect(&settings.aws).await?;
-    let asked = async {
-        let url = sqs::resolve(&connection.sqs, &settings.queue).await?;
-        sqs::facts(&connection.sqs, &url).await
-    };
     let dead = settings.dead_letter_queue.as_deref();
-    let findings = match asked.await {
-        Ok(facts) => of_facts(settings, &facts),
-        Err(error) if error.kind() == Kind::Denied => {
-            vec![Finding::limited(format!("what it says of itself is denied: {}", error.told())).fix(
-                "allow sqs:GetQueueUrl and sqs:GetQueueAttributes; without the latter 30 s is set \
-                 on receive unless visibility_timeout is set",
-            )]
-        }
-        Err(error) if error.kind() == Kind::Missing => {
-            let (queue, region) = (&settings.queue, connection.region());
-            let fix = format!("create {queue} in region {region}, or correct [queue.{name}]");
-            vec![Finding::of_error(&error, 69).fix(fix)]
-        }
-        Err(error) => return Err(error),
+    let findings = match sqs::resolve(&connection.sqs, &settings.queue).await {
+        Err(error) => vec![not_found(name, settings, &connection, error)?],
+        Ok(url) => match sqs::facts(&connection.sqs, &url).await {
+            Ok(facts) => of_facts(settings, &facts),
+            Err(error) if error.kind() == Kind::Denied => {
+                let what = format!("what it says of itself is denied: {}", error.told());
+                vec![Finding::limited(what).fix(
+                    "allow sqs:GetQueueAttributes; without it 30 s is set on receive unless \
+                     visibility_timeout is set",
+                )]
+            }
+            Err(error) => vec![not_found(name, settings, &connection, error)?],
+        },
     };
     let outlet = match dead {
         Some(dead) => dead_letters(name, dead, &connection).await,
         None => None,
     };
     Ok(findings.into_iter().chain(outlet).collect())
+}
+
+/// A queue whose name cannot be looked up cannot be read either, whatever else is allowed.
+fn not_found(
+    name: &str,
+    settings: &config::Queue,
+    connection: &Connection,
+    error: Error,
+) -> Result<Finding> {
+    let (queue, region) = (&settings.queue, connection.region());
+    let fix = if error.kind() == Kind::Missing {
+        format!("create {queue} in region {region}, or correct [queue.{name}]")
+    } else if error.kind() == Kind::Denied {
+        format!("allow sqs:GetQueueUrl on {queue}, or name it by its URL")
+    } else {
+        return Err(error);
+    };
+    Ok(Finding::of_error(&error, 69).fix(fix))
 }
 
 /// Something is said only where rejected messages could not go there.

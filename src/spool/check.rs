@@ -72,12 +72,17 @@ async fn ask_outlet(connection: &Connection, outlet: &Outlet) -> Result<()> {
 async fn outlet(outlet: &Outlet, settings: &config::Spool, aws: &Aws) -> Finding {
     match ask(aws, settings).await {
         Ok(()) => Finding::good(format!("{outlet} answers")),
-        Err(error) if error.kind() == Kind::Denied => {
-            Finding::limited(format!("{outlet} is there, and we may not ask for it: {error}"))
+        Err(error) if error.kind() == Kind::Denied && !is_looked_up(outlet) => {
+            Finding::limited(format!("we may not ask for {outlet}: {error}"))
                 .fix("sending may be allowed all the same; the first file will tell")
         }
         Err(error) => unavailable(&error),
     }
+}
+
+/// A queue's name has to be looked up before anything can be sent.
+fn is_looked_up(outlet: &Outlet) -> bool {
+    matches!(outlet, Outlet::Queue(queue) if !queue.contains("://"))
 }
 
 fn look(settings: &config::Spool) -> Vec<Finding> {

@@ -73,6 +73,11 @@ fn open(directory: &impl AsFd, name: &OsStr) -> io::Result<Option<File>> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     match fs::openat(directory, name, flags, Mode::empty()) {
         Ok(handle) => Ok(Some(File::from(handle))),
+        // A symlink is not followed; opened as itself it can be told from a regular file.
+        Err(Errno::LOOP) => {
+            let itself = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            Ok(Some(fs::openat(directory, name, itself, Mode::empty())?.into()))
+        }
         // A name as long as this can have no sidecar.
         Err(Errno::NOENT | Errno::NAMETOOLONG) => Ok(None),
         Err(error) => Err(error.into()),
@@ -156,7 +161,9 @@ fn follow(directory: &Directory, place: &File, name: &OsStr, stamp: Stamp) -> io
 
 /// Where an even newer one has the name by now, the one here counts no more.
 fn put_back(directory: &Directory, place: &File, name: &OsStr) {
-    if rename_to_free((place, name), (&directory.spool, name)).is_err() {
+    let back = rename_to_free((place, name), (&directory.spool, name));
+    // Any other trouble leaves it where it is, to be found by the next start.
+    if back.is_err_and(|error| error.kind() == io::ErrorKind::AlreadyExists) {
         let _older = fs::unlinkat(place, name, AtFlags::empty());
     }
 }
@@ -206,6 +213,9 @@ pub(crate) fn is_put_away(
     if super::open::renamed(&stat) > before || stands(&directory.spool, file)?.is_some() {
         return Ok(false);
     }
-    quarantine::keep_alone(directory, &directory.spool, name)?;
-    Ok(true)
+    match quarantine::keep_alone(directory, &directory.spool, name) {
+        // It has followed its file meanwhile.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        kept => kept.map(|()| true),
+    }
 }

@@ -104,7 +104,7 @@ impl Sidecar {
         if text.trim_ascii_start().first().is_some_and(|first| *first != b'{') {
             return Err("it is no JSON object".to_owned());
         }
-        serde_json::from_slice(text).map_err(|error| error.to_string())
+        serde_json::from_slice(text).map_err(|error| without_value(&error.to_string()))
     }
 
     /// The document, on one line.
@@ -214,6 +214,16 @@ impl Value {
     }
 }
 
+/// What serde says, without the value that it likes to quote.
+fn without_value(text: &str) -> String {
+    match text.rsplit_once(", expected ") {
+        Some((quoted, expected)) if quoted.starts_with("invalid ") => {
+            format!("a value does not fit, expected {expected}")
+        }
+        _ => text.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -253,7 +263,7 @@ mod tests {
             ("", "EOF"),
             ("[]", "no JSON object"),
             ("{\"grup\": \"g\"}", "unknown field `grup`"),
-            ("{\"delay\": \"soon\"}", "invalid type"),
+            ("{\"delay\": \"soon\"}", "a value does not fit, expected"),
             ("{\"attributes\": {\"a\": true}}", "a text, a number"),
             (
                 "{\"attributes\": {\"a\": {\"type\": \"String\", \"valu\": \"\"}}}",
@@ -262,6 +272,7 @@ mod tests {
         ] {
             let wrong = Sidecar::read(text.as_bytes()).err().unwrap();
             assert!(wrong.contains(told), "{text}: {wrong}");
+            assert!(!wrong.contains("soon"), "{wrong}");
         }
         for (text, told) in [
             ("{\"delay\": 901}", "above 900"),

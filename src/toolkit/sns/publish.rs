@@ -28,8 +28,8 @@ const TRIES: u32 = 5;
 /// [`for_envelopes`](Self::for_envelopes) says that no subscription is raw. The delay of a message
 /// and its trace header are a queue's: topics have none, and they are not sent.
 ///
-/// Entries of one FIFO group that share a batch keep their order as long as none of them fails; one
-/// that has to be published again comes after those that were taken at first.
+/// Messages of one FIFO group never share a call: in one, the service may take a message and refuse
+/// the one before it. What is refused for good is reported, and those behind it go on.
 #[derive(Debug)]
 pub struct Publisher {
     client: aws_sdk_sns::Client,
@@ -156,12 +156,18 @@ impl Publisher {
         }
         let number = self.taken;
         self.taken += 1;
-        if self.pending.len() == MOST_ENTRIES || self.bytes + message.size() > self.most_bytes {
+        let full = self.pending.len() == MOST_ENTRIES;
+        if full || self.bytes + message.size() > self.most_bytes || self.is_behind(&message) {
             self.flush().await?;
         }
         self.bytes += message.size();
         self.pending.push((number, message));
         Ok(())
+    }
+
+    /// In one call SNS may take a message and refuse the one before it, which then came after it.
+    fn is_behind(&self, message: &Outgoing) -> bool {
+        self.is_fifo() && self.pending.iter().any(|(_, before)| before.group == message.group)
     }
 
     /// Reports the next message as one that cannot be published, and why: the source has it, and it
@@ -220,7 +226,16 @@ impl Publisher {
             .send()
             .await
             .map_err(|error| fault(&what, error))?;
-        Ok(batch::outcomes(answer.failed(), batch.len(), &what))
+        let mut outcomes = batch::outcomes(answer.failed(), batch.len(), &what);
+        for (position, outcome) in outcomes.iter_mut().enumerate() {
+            let id = batch::entry_id(position);
+            let confirmed = answer.successful().iter().any(|entry| entry.id() == Some(&*id));
+            if outcome.is_none() && !confirmed {
+                let told = "the answer does not name this entry";
+                *outcome = Some(Error::new(Kind::Transient, &*what).because(told));
+            }
+        }
+        Ok(outcomes)
     }
 
     /// Those that are worth another try; the others are reported.

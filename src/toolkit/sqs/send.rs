@@ -40,8 +40,8 @@ pub fn delay(text: &str) -> std::result::Result<Duration, String> {
 
 /// Sends messages to one queue, in batches.
 ///
-/// Entries of one FIFO group that share a batch keep their order as long as none of them fails; one
-/// that has to be sent again comes after those that were taken at first.
+/// Messages of one FIFO group never share a call: in one, the service may take a message and refuse
+/// the one before it. What is refused for good is reported, and those behind it go on.
 #[derive(Debug)]
 pub struct Sender {
     client: aws_sdk_sqs::Client,
@@ -107,12 +107,18 @@ impl Sender {
             self.report_refused(number, why);
             return Ok(());
         }
-        if self.pending.len() == MOST_ENTRIES || self.bytes + message.size() > MOST_BYTES {
+        let full = self.pending.len() == MOST_ENTRIES;
+        if full || self.bytes + message.size() > MOST_BYTES || self.is_behind(&message) {
             self.flush().await?;
         }
         self.bytes += message.size();
         self.pending.push((number, message));
         Ok(())
+    }
+
+    /// In one call SQS may take a message and refuse the one before it, which then came after it.
+    fn is_behind(&self, message: &Outgoing) -> bool {
+        self.url.is_fifo() && self.pending.iter().any(|(_, before)| before.group == message.group)
     }
 
     /// Reports the next message as one that cannot be sent, and why: the source has it, and it is
@@ -184,6 +190,20 @@ mod tests {
         }
         let late = Outgoing { delay: Some(Duration::from_secs(901)), ..Outgoing::text("x") };
         assert!(unfit(&late).is_some_and(|why| why.contains("out of range")));
+    }
+
+    #[tokio::test]
+    async fn messages_of_one_fifo_group_never_share_a_call() {
+        let client = aws_sdk_sqs::Config::builder().behavior_version_latest().build();
+        let client = aws_sdk_sqs::Client::from_conf(client);
+        let of = |group: &str| Outgoing { group: Some(group.to_owned()), ..Outgoing::text("x") };
+        for (name, behind) in [("orders.fifo", true), ("orders", false)] {
+            let url = QueueUrl::at("http://127.0.0.1/000000000000", name);
+            let mut sender = Sender::new(client.clone(), url);
+            sender.push(of("a")).await.unwrap();
+            assert_eq!(sender.is_behind(&of("a")), behind, "{name}");
+            assert!(!sender.is_behind(&of("b")), "{name}");
+        }
     }
 
     #[test]

@@ -59,6 +59,22 @@ async fn every_kind_of_poison_goes_to_quarantine_with_its_reason() {
 }
 
 #[tokio::test]
+async fn a_sidecar_that_is_a_symlink_is_not_followed_and_named() {
+    let server = embedded();
+    let queue = Queue::make(&server.endpoint(), "notices").await;
+    let place = Place::new();
+    std::os::unix::fs::symlink("/etc/hostname", place.directory().join(".linked.meta.json"))
+        .unwrap();
+    place.drop("linked", "x");
+    place.drop("good", "good");
+    assert_eq!(place.once(&server.endpoint(), "queue = \"notices\""), 0);
+    assert_eq!(bodies(&queue.take(1).await), ["good"]);
+    let reason = reason(&place, "linked");
+    let why = reason["reason"].as_str().unwrap();
+    assert!(why.contains(".linked.meta.json is no regular file"), "{why}");
+}
+
+#[tokio::test]
 async fn fifo_takes_no_file_without_a_group_and_none_with_a_delay() {
     let server = embedded();
     let queue = Queue::make(&server.endpoint(), "notices.fifo").await;

@@ -33,6 +33,11 @@ struct Account {
     sqs: aws_sdk_sqs::Client,
 }
 
+fn check_at(endpoint: &str, text: &str) -> Finished {
+    let check = longshore(["check", "--config", "c.toml"]).file("c.toml", text);
+    check.endpoint(endpoint).finish()
+}
+
 impl Account {
     fn on(server: Emulator, number: &str) -> Self {
         let text = text(number);

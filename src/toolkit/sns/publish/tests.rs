@@ -33,10 +33,21 @@ impl HttpConnector for Sns {
         let mut script = self.script.lock().unwrap();
         let (status, body) =
             if script.is_empty() { (200, answer(&asked, &[])) } else { script.remove(0) };
+        let body = body.replace(THE_REST, &taken(&asked, &body));
         self.asked.lock().unwrap().push(asked);
         let status = StatusCode::try_from(status).unwrap();
         HttpConnectorFuture::ready(Ok(HttpResponse::new(status, SdkBody::from(body))))
     }
+}
+
+/// Where an answer names the entries that were taken.
+const THE_REST: &str = "the rest";
+
+/// The entries that an answer does not name, as taken.
+fn taken(asked: &str, answer: &str) -> String {
+    let ids = (0..entries(asked)).map(|position| format!("<Id>{position}</Id>"));
+    let rest = ids.filter(|id| !answer.contains(id.as_str()));
+    rest.fold(String::new(), |taken, id| taken + "<member>" + &id + "</member>")
 }
 
 /// How AWS answers: every entry succeeds but those named, each with its code and whose fault it is.
@@ -51,7 +62,8 @@ fn answer(asked: &str, failed: &[(&str, &str, bool)]) -> String {
         let fault = format!("<Code>{code}</Code><SenderFault>{sender}</SenderFault>");
         answer.extend(["<member><Id>", id, "</Id>", &fault, "</member>"]);
     }
-    answer + "</Failed></PublishBatchResult></PublishBatchResponse>"
+    let taken = format!("</Failed><Successful>{THE_REST}</Successful>");
+    answer + &taken + "</PublishBatchResult></PublishBatchResponse>"
 }
 
 async fn publisher(sns: &Sns, topic: &str) -> Publisher {
@@ -163,4 +175,33 @@ async fn what_sns_would_refuse_is_never_asked() {
     let report = publisher.finish().await.unwrap();
     assert_eq!((report.sent, report.failed.len()), (1, 1));
     assert_eq!(sns.asked().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_entry_that_the_answer_does_not_name_is_published_again() {
+    let sns = Sns::default();
+    let forgetful = answer("", &[]).replace(THE_REST, "<member><Id>0</Id></member>");
+    sns.script.lock().unwrap().push((200, forgetful));
+    let mut publisher = publisher(&sns, "events").await;
+    publisher.push(Outgoing::text("named")).await.unwrap();
+    publisher.push(Outgoing::text("forgotten")).await.unwrap();
+    let report = publisher.finish().await.unwrap();
+    assert_eq!((report.sent, report.failed.len()), (2, 0));
+    let sizes: Vec<usize> = sns.asked().iter().map(|asked| entries(asked)).collect();
+    assert_eq!(sizes, [2, 1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_of_one_fifo_group_never_share_a_call() {
+    let sns = Sns::default();
+    let mut publisher = publisher(&sns, "events.fifo").await;
+    for group in ["a", "b", "a", "c"] {
+        let group = Some(group.to_owned());
+        let id = Some("d".to_owned());
+        let message = Outgoing { group, deduplication_id: id, ..Outgoing::text("x") };
+        publisher.push(message).await.unwrap();
+    }
+    assert_eq!(publisher.finish().await.unwrap().sent, 4);
+    let sizes: Vec<usize> = sns.asked().iter().map(|asked| entries(asked)).collect();
+    assert_eq!(sizes, [2, 2]);
 }
