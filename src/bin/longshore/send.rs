@@ -21,12 +21,14 @@ use crate::attribute::Named;
 use crate::progress::Progress;
 use crate::reach::Reach;
 use crate::{say, settings};
-use outlet::Outlet;
+use outlet::{Offload, Outlet, Place};
 use shape::Shape;
 use source::Source;
 
 /// A line that waits for company is sent after this long.
 const LINGER: Duration = Duration::from_millis(200);
+/// A body is held in memory, also one on its way to S3.
+const MOST_OFFLOADED: usize = 64 << 20;
 
 /// Sends messages to a queue: the one on the command line, one for each line of standard input, one
 /// for each file, or one for each JSON line. On a terminal, without any of them, it asks.
@@ -71,6 +73,15 @@ pub(crate) struct Args {
     /// The deduplication id of the one message, for a FIFO queue
     #[arg(long, value_name = "ID")]
     deduplication_id: Option<String>,
+    /// Put bodies that are too large into S3 under this prefix, and send a pointer to each, as the
+    /// extended client libraries do; the payload step `pointer` reads it
+    #[arg(long, value_name = "s3://BUCKET/PREFIX", value_parser = Place::read,
+          conflicts_with_all = ["outbox", "outbox_directory"])]
+    offload: Option<Place>,
+    /// Too large is a message above this size with its attributes
+    #[arg(long, value_name = "SIZE", value_parser = units::size, default_value = "256KiB",
+          requires = "offload")]
+    offload_above: u64,
     /// One JSON document about what was sent
     #[arg(long)]
     json: bool,
@@ -143,7 +154,10 @@ async fn outlet(args: &Args) -> Result<Outlet> {
     let place = args.reach.queue(args.queue.as_deref().unwrap_or_default())?;
     let connection = Aws::new().connect(&place.aws).await?;
     let url = resolve(&connection.sqs, &place.queue).await?;
-    Ok(Outlet::Queue(Sender::new(connection.sqs, url)))
+    let sender = Sender::new(connection.sqs.clone(), url);
+    let above = usize::try_from(args.offload_above).unwrap_or(usize::MAX);
+    let offload = args.offload.clone().map(|place| Box::new(Offload { connection, place, above }));
+    Ok(Outlet::Queue { sender, offload })
 }
 
 async fn send(args: &Args) -> Result<SendReport> {
@@ -173,12 +187,13 @@ async fn send_all(args: &Args, sender: &mut Outlet) -> Result<()> {
         group: args.group.clone(),
         deduplication_id: args.deduplication_id.clone(),
     };
+    let most = if args.offload.is_some() { MOST_OFFLOADED } else { sqs::MOST_BYTES };
     let mut source = match &args.body {
         Some(body) if body != "-" => Source::one(body.clone()),
-        _ if !args.file.is_empty() => Source::files(args.file.clone()),
-        _ if args.json_lines => Source::json_lines(),
-        None if stdin().is_terminal() => Source::prompt(),
-        _ => Source::lines(),
+        _ if !args.file.is_empty() => Source::files(args.file.clone(), most),
+        _ if args.json_lines => Source::json_lines(most),
+        None if stdin().is_terminal() => Source::prompt(most),
+        _ => Source::lines(most),
     };
     let bar = (!stdin().is_terminal()).then(|| Progress::start(source.count()));
     let mut flush_at: Option<Instant> = None;

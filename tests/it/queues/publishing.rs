@@ -20,7 +20,7 @@ const PYLON: [(&str, &str, &str); 5] = [
 
 /// A topic with a queue `queue` behind it.
 async fn topic(ground: &Ground, queue: &str, is_raw: bool) -> String {
-    let is_fifo = queue.ends_with(".fifo");
+    let is_fifo = queue == "q.fifo";
     let sns = aws::sns(&ground.upstream);
     let mut create = sns.create_topic().name(if is_fifo { "events.fifo" } else { "events" });
     if is_fifo {
@@ -67,7 +67,7 @@ while True:
 }
 
 fn hex(text: &str) -> String {
-    text.bytes().map(|byte| format!("{byte:02x}")).collect()
+    text.bytes().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
 }
 
 fn attributes(listed: &[(&str, &str, &str)]) -> Vec<Value> {
@@ -225,6 +225,46 @@ async fn boto3_reads_what_longshore_sent_byte_for_byte() {
             let read = read_by_boto3(&ground, "q");
             assert_eq!(read, [(hex(body), attributes(&wanted))], "{format}");
         }
+    }
+}
+
+#[tokio::test]
+async fn what_is_too_large_is_put_into_s3_and_pointed_to() {
+    for ground in [embedded(), on_ministack()] {
+        ground.queue("q", &[]).await;
+        let s3 = aws::s3(&ground.upstream);
+        s3.create_bucket().bucket("bodies").send().await.unwrap();
+        let large = "x".repeat(2 << 20);
+        let edges = ["y".repeat(256 << 10), "z".repeat((256 << 10) + 1)];
+        for (name, body) in [("large", &large), ("at", &edges[0]), ("above", &edges[1])] {
+            std::fs::write(ground.path(name), body).unwrap();
+        }
+        let files = ["large", "at", "above"].map(|n| ground.path(n).display().to_string());
+        let send = longshore(["send", "q", "--offload", "s3://bodies/in/"]);
+        let files: Vec<&str> = files.iter().map(String::as_str).collect();
+        let send = send.args(&[&["--file"], &files[..]].concat());
+        send.endpoint(&ground.upstream).finish().expect(0, &["sent 3 messages to q"]);
+        let listed = s3.list_objects_v2().bucket("bodies").prefix("in/").send().await.unwrap();
+        let mut sizes: Vec<_> = listed.contents().iter().map(|o| o.size().unwrap()).collect();
+        sizes.sort_unstable();
+        assert_eq!(sizes, [(256 << 10) + 1, 2 << 20]);
+
+        let exec = ground.exec("queue.q.handler", "h", "echo \"$(wc -c)\" >> $D/seen");
+        let settings =
+            format!("[queue.q]\nqueue = \"q\"\nwait_time = 1\npayload = [\"pointer?\"]\n{exec}");
+        let daemon = ground.run(&settings);
+        let mut seen = ground.wait_lines("seen", 3);
+        seen.sort_unstable();
+        assert_eq!(seen, ["2097152", "262144", "262145"]);
+        ground.wait_empty("q").await;
+        assert_eq!(stop(daemon), 0);
+
+        let send = longshore(["send", "q", "small", "--offload", "s3://bodies", "--offload-above"]);
+        send.args(&["4"]).endpoint(&ground.upstream).finish().expect(0, &["sent 1 message"]);
+        let read = read_by_boto3(&ground, "q");
+        assert_eq!(read[0].1, attributes(&[("ExtendedPayloadSize", "Number", "5")]));
+        let wrong = longshore(["send", "q", "x", "--offload", "bodies"]);
+        wrong.endpoint(&ground.upstream).finish().expect(64, &["s3://BUCKET/PREFIX"]);
     }
 }
 

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 
 use longshore::error::Result;
 use longshore::message::Outgoing;
-use longshore::toolkit::sqs::MOST_BYTES;
 use longshore::toolkit::transport::SendReport;
 use tokio::io::{BufReader, Stdin};
 
@@ -16,14 +15,14 @@ use crate::lines::Lines;
 use crate::say;
 
 /// JSON writes one character in up to six, and attributes come along.
-const MOST_JSON: usize = 8 * MOST_BYTES;
+const JSON_PER_BYTE: usize = 8;
 
 type Input = Lines<BufReader<Stdin>>;
 
 /// Gives messages one by one.
 pub(crate) enum Source {
     One(Option<String>),
-    Files(VecDeque<PathBuf>),
+    Files { files: VecDeque<PathBuf>, most: usize },
     Lines(Input),
     JsonLines(Input),
     Prompt { lines: Input, told: usize },
@@ -38,21 +37,21 @@ impl Source {
         Self::One(Some(body))
     }
 
-    pub(crate) fn files(files: Vec<PathBuf>) -> Self {
-        Self::Files(files.into())
+    pub(crate) fn files(files: Vec<PathBuf>, most: usize) -> Self {
+        Self::Files { files: files.into(), most }
     }
 
-    pub(crate) fn lines() -> Self {
-        Self::Lines(input(MOST_BYTES))
+    pub(crate) fn lines(most: usize) -> Self {
+        Self::Lines(input(most))
     }
 
-    pub(crate) fn json_lines() -> Self {
-        Self::JsonLines(input(MOST_JSON))
+    pub(crate) fn json_lines(most: usize) -> Self {
+        Self::JsonLines(input(JSON_PER_BYTE * most))
     }
 
     /// Asks a person.
-    pub(crate) fn prompt() -> Self {
-        Self::Prompt { lines: input(MOST_BYTES), told: 0 }
+    pub(crate) fn prompt(most: usize) -> Self {
+        Self::Prompt { lines: input(most), told: 0 }
     }
 
     pub(crate) const fn is_prompt(&self) -> bool {
@@ -63,7 +62,7 @@ impl Source {
     pub(crate) fn count(&self) -> Option<u64> {
         match self {
             Self::One(_) => Some(1),
-            Self::Files(files) => u64::try_from(files.len()).ok(),
+            Self::Files { files, .. } => u64::try_from(files.len()).ok(),
             Self::Lines(_) | Self::JsonLines(_) | Self::Prompt { .. } => None,
         }
     }
@@ -75,7 +74,7 @@ impl Source {
     ) -> Result<Option<std::result::Result<Outgoing, String>>> {
         let text = match self {
             Self::One(body) => body.take().map(Ok),
-            Self::Files(files) => files.pop_front().map(|file| read(&file)),
+            Self::Files { files, most } => files.pop_front().map(|file| read(&file, *most)),
             Self::Lines(lines) => lines.next().await?,
             Self::JsonLines(lines) => {
                 let line = lines.next().await?;
@@ -113,9 +112,9 @@ async fn typed(lines: &mut Input) -> Result<Option<std::result::Result<String, S
 }
 
 /// A whole file; or, in words, why it is no message.
-fn read(path: &Path) -> std::result::Result<String, String> {
+fn read(path: &Path, most: usize) -> std::result::Result<String, String> {
     let about = |why: String| format!("{}: {why}", path.display());
-    let most = u64::try_from(MOST_BYTES).unwrap_or(u64::MAX);
+    let enough = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
     // Before it is opened: opening a named pipe waits for somebody to write.
     let metadata = std::fs::metadata(path).map_err(|error| about(error.to_string()))?;
     if !metadata.is_file() {
@@ -123,10 +122,10 @@ fn read(path: &Path) -> std::result::Result<String, String> {
     }
     let file = File::open(path).map_err(|error| about(error.to_string()))?;
     let mut bytes = Vec::new();
-    let read = file.take(most + 1).read_to_end(&mut bytes);
+    let read = file.take(enough).read_to_end(&mut bytes);
     read.map_err(|error| about(error.to_string()))?;
-    if bytes.len() > MOST_BYTES {
-        return Err(about(format!("it has more bytes than SQS takes, {MOST_BYTES}")));
+    if bytes.len() > most {
+        return Err(about(format!("it has more bytes than a message may have, {most}")));
     }
     String::from_utf8(bytes).map_err(|_| about("it is not UTF-8 text".to_owned()))
 }
