@@ -24,7 +24,7 @@ mod iniesta;
 mod local;
 mod log;
 mod mistakes;
-mod names;
+pub(crate) mod names;
 mod notification;
 mod outbox;
 mod payload;

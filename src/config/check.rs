@@ -16,6 +16,7 @@ pub(super) fn has_work(config: &Config, document: &Document) {
     if config.spools.is_empty()
         && config.outboxes.is_empty()
         && config.queues.is_empty()
+        && config.notifications.is_empty()
         && !has_topic
         && !document.has_mistakes()
     {
@@ -33,6 +34,8 @@ pub(super) fn all(config: &Config, document: &Document) {
     names_of_spools(config, document);
     for (name, queue) in &config.queues {
         outlets(name, queue, document);
+        objects(config, name, queue, document);
+        polled(config, name, queue, document);
     }
     shared_queues(config, document);
     events::check(config, document);
@@ -102,6 +105,32 @@ fn outlets(name: &str, queue: &Queue, document: &Document) {
     if own.is_fifo() != dead.is_fifo() {
         let message = "a FIFO queue and its dead_letter_queue are both FIFO (.fifo), or neither";
         document.blame(key("dead_letter_queue"), message);
+    }
+}
+
+/// Modes that are written leave no queue out by accident; CUSTOM says that it is on purpose.
+fn polled(config: &Config, name: &str, queue: &Queue, document: &Document) {
+    use super::Initialization::{Custom, QueuePolling};
+    let modes = &config.events.initialization;
+    let is_polled = modes.contains(&QueuePolling) || modes.contains(&Custom);
+    if !is_polled && !config.gets_events(queue) {
+        let message = format!(
+            "initialization: no mode polls [queue.{name}]; add QUEUE_POLLING, or EVENT_POLLING \
+             where it gets events from the topic, or take the queue out"
+        );
+        document.blame(document.place(&["events", "initialization"]), message);
+    }
+}
+
+/// An object that a topic's message names may be another queue's too, and under raw delivery nothing
+/// in the message tells that it came through a topic.
+fn objects(config: &Config, name: &str, queue: &Queue, document: &Document) {
+    if queue.payload.deletes_objects && config.gets_events(queue) {
+        let message = format!(
+            "delete_payload: [queue.{name}] gets its messages from a topic, whose other queues may \
+             need the object too; leave it out"
+        );
+        document.blame(document.place(&["queue", name, "delete_payload"]), message);
     }
 }
 

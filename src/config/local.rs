@@ -101,6 +101,9 @@ impl Config {
                 urls_beyond(name, queue, &mut wrong);
             }
         }
+        for notification in self.notifications.values_mut() {
+            seal(&mut notification.aws, local.endpoint);
+        }
         if let Some(IdempotencyStore::Dynamodb(table)) =
             self.idempotency.as_mut().map(|locks| &mut locks.store)
         {

@@ -197,7 +197,7 @@ pub(super) fn attribute_pattern(name: &str) -> Result<(), String> {
 }
 
 /// True where a receive that asks for this pattern brings the attribute.
-pub(super) fn covers(pattern: &str, attribute: &str) -> bool {
+pub(crate) fn covers(pattern: &str, attribute: &str) -> bool {
     match pattern {
         "All" | ".*" => true,
         pattern => match pattern.strip_suffix(".*") {

@@ -28,6 +28,7 @@ impl Stages {
         let Some(handler) = self.routes.find(message.event.as_deref()).cloned() else {
             return self.unrouted(ticket, &message);
         };
+        let told = Arc::clone(&message);
         let delivery = Delivery { message, lease: item.keeper.lease() };
         let timeout = self.settings.handler_timeout;
         let abort = self.shutdown.abort_token();
@@ -35,7 +36,7 @@ impl Stages {
         let queue = Arc::clone(&self.name);
         self.tasks.spawn(name, async move {
             let run = handler::run(&handler, delivery, timeout, &abort).await;
-            tell(&queue, &handler, &run);
+            tell(&queue, &told, &handler, &run);
             Event::Ran { ticket, run }
         });
     }
@@ -84,15 +85,34 @@ impl Stages {
         let event = message.event.as_deref();
         let ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let message_id = &*message.id;
+        let handler = self.routes.find(event).map(BoxHandler::name);
         match outcome {
             Outcome::Done => {
-                tracing::info!(queue, message_id, event, attempt, ms, "message done");
+                tracing::info!(queue, message_id, event, handler, attempt, ms, "message done");
             }
             Outcome::Retry { reason, .. } => {
-                tracing::warn!(queue, message_id, event, attempt, ms, reason, "message failed");
+                tracing::warn!(
+                    queue,
+                    message_id,
+                    event,
+                    handler,
+                    attempt,
+                    ms,
+                    reason,
+                    "message failed"
+                );
             }
             Outcome::Reject { reason } => {
-                tracing::warn!(queue, message_id, event, attempt, ms, reason, "message rejected");
+                tracing::warn!(
+                    queue,
+                    message_id,
+                    event,
+                    handler,
+                    attempt,
+                    ms,
+                    reason,
+                    "message rejected"
+                );
             }
         }
     }
@@ -122,17 +142,15 @@ impl Stages {
 }
 
 /// Runs that ended in another way than by themselves.
-fn tell(queue: &str, handler: &BoxHandler, run: &Ran) {
+fn tell(queue: &str, message: &Message, handler: &BoxHandler, run: &Ran) {
+    let (message_id, event, handler) = (&*message.id, message.event.as_deref(), handler.name());
     match run.ending {
         Ending::TimedOut => {
-            tracing::warn!(
-                queue,
-                handler = handler.name(),
-                "handler took too long and was cut off"
-            );
+            let what = "handler took too long and was cut off";
+            tracing::warn!(queue, message_id, event, handler, "{what}");
         }
         Ending::LeaseLost => {
-            tracing::warn!(queue, handler = handler.name(), "handler was cut off: lease lost");
+            tracing::warn!(queue, message_id, event, handler, "handler was cut off: lease lost");
         }
         Ending::Finished | Ending::Aborted => {}
     }

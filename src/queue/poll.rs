@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::decode::{Received, received};
 use crate::aws::fault::fault;
 use crate::backoff::Backoff;
-use crate::config;
+use crate::config::{self, names::covers};
 use crate::error::Result;
 use crate::toolkit::sqs::QueueUrl;
 
@@ -32,6 +32,9 @@ const AFTER_FAILURE: Backoff = Backoff::doubling(Duration::from_secs(1), Duratio
 /// What is needed here, whatever else is asked for: delays grow with the first, order in FIFO
 /// queues is kept by the second, and the trace goes on to handlers and with what is set aside.
 const NEEDED: [&str; 3] = ["ApproximateReceiveCount", "MessageGroupId", "AWSTraceHeader"];
+
+/// The message attribute that carries the W3C trace.
+const TRACE: &str = "traceparent";
 
 /// When polls leave.
 #[derive(Debug, Default)]
@@ -152,7 +155,7 @@ impl Receive {
             .max_number_of_messages(whole(messages))
             .wait_time_seconds(seconds(wait))
             .visibility_timeout(seconds(lease))
-            .set_message_attribute_names(Some(settings.attributes.clone()))
+            .set_message_attribute_names(Some(asked_for(&settings.attributes)))
             .set_message_system_attribute_names(Some(
                 system.map(MessageSystemAttributeName::from).collect(),
             ))
@@ -166,6 +169,12 @@ impl Receive {
             .filter_map(|message| received(message, url.name(), &settings.event_key))
             .collect())
     }
+}
+
+/// The attributes that a poll asks for: those of the settings, and the trace with them.
+fn asked_for(own: &[String]) -> Vec<String> {
+    let trace = (!own.iter().any(|asked| covers(asked, TRACE))).then(|| TRACE.to_owned());
+    own.iter().cloned().chain(trace).collect()
 }
 
 /// Whole seconds, as SQS counts.
@@ -183,6 +192,17 @@ mod tests {
 
     fn settings(concurrency: usize) -> config::Queue {
         config::Queue { concurrency, ..config::Queue::new("orders") }
+    }
+
+    #[test]
+    fn the_trace_is_asked_for_once_however_few_attributes_are() {
+        let asked =
+            |own: &[&str]| asked_for(&own.iter().map(|&name| name.to_owned()).collect::<Vec<_>>());
+        assert_eq!(asked(&["kind"]), ["kind", "traceparent"]);
+        assert_eq!(asked(&[]), ["traceparent"]);
+        for whole in ["All", ".*", "trace.*", "traceparent"] {
+            assert_eq!(asked(&[whole]), [whole]);
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -13,7 +13,8 @@ use super::plan::account;
 use super::wanted::Wanted;
 use crate::aws::{Aws, Connection};
 use crate::config::{
-    self, Config, Destination, Idempotency, Outlet, Payload, QueueAddress, Step, Wrapper,
+    self, Config, Destination, Idempotency, Initialization, Outlet, Payload, QueueAddress, Step,
+    Wrapper,
 };
 use crate::error::Result;
 use crate::toolkit::sqs;
@@ -100,7 +101,9 @@ pub async fn policy(config: &Config, aws: &Aws, account: Option<&str>) -> Result
         grants.assume(&table.aws);
     }
     if let Some(topic) = &wanted.topic {
-        grants.allow(&topic.arn.to_string(), &TO_TOPIC);
+        let publishes = config.events.initialization.contains(&Initialization::SnsProducer);
+        let actions: &[_] = if publishes { &TO_TOPIC } else { &["sns:GetTopicAttributes"] };
+        grants.allow(&topic.arn.to_string(), actions);
         grants.assume(&topic.aws);
     }
     Ok(grants.document())

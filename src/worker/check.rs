@@ -16,7 +16,8 @@ pub async fn identities(config: &Config, aws: &Aws, mut tell: impl FnMut(Vec<Fin
     let queues = config.queues.values().map(|queue| &queue.aws);
     let locks = config.idempotency.iter().filter_map(|locks| locks.table()).map(|table| &table.aws);
     let topic = config.events.topic.iter().map(|_topic| &config.events.aws);
-    for aws in spools.chain(queues).chain(locks).chain(topic) {
+    let notifications = config.notifications.values().map(|notification| &notification.aws);
+    for aws in spools.chain(queues).chain(locks).chain(topic).chain(notifications) {
         identities.insert(format!("{aws:?}"), aws);
     }
     for settings in identities.values() {

@@ -47,6 +47,27 @@ fn with_input(launch: Launch, input: &[u8]) -> (i32, Vec<String>, Vec<String>) {
     (code, daemon.stdout.all(), daemon.stderr.all())
 }
 
+/// A program may bring its handlers itself, and a tool needs none.
+#[tokio::test]
+async fn the_settings_that_the_environment_names_are_those_of_every_tool() {
+    let server = embedded();
+    let queue = queue(&server).await;
+    let settings = format!(
+        "[aws]\nregion = \"us-east-1\"\nendpoint_url = {:?}\n[queue.inbox]\nqueue = \"orders\"\n",
+        server.endpoint()
+    );
+    let tool = |arguments: &[&str]| {
+        let tool = longshore(["--quiet"]).args(arguments).file("c.toml", &settings);
+        let named = tool.directory().join("c.toml");
+        tool.env("LONGSHORE_CONFIG", named.to_str().unwrap()).finish()
+    };
+    tool(&["send", "inbox", "hello"]).expect(0, &["sent 1 message to inbox"]);
+    assert_eq!(bodies(&queue, 1).await, ["hello"]);
+    tool(&["sqs", "length", "inbox"]).expect(0, &["0"]);
+    let gone = longshore(["sqs", "list"]).env("LONGSHORE_CONFIG", "/nowhere/c.toml");
+    gone.finish().expect(78, &["/nowhere/c.toml: No such file"]);
+}
+
 #[tokio::test]
 async fn a_queue_that_is_not_there_is_told() {
     let server = embedded();

@@ -12,7 +12,8 @@ use crate::settings;
 /// Which AWS is asked.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Reach {
-    /// Settings file whose [aws] and [queue.NAME] sections are used
+    /// Settings file whose [aws] and [queue.NAME] sections are used [default: as for `run`, where
+    /// there is one]
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Ask the embedded AWS of `longshore local` or `run --local`
@@ -34,21 +35,20 @@ pub(crate) struct Place {
     pub(crate) aws: config::Aws,
     /// Its settings, where they name it.
     pub(crate) settings: Option<config::Queue>,
+    /// The attribute that names the event, where its own settings do not say.
+    pub(crate) event_key: String,
 }
 
 impl Reach {
     /// Finds a queue: by its name in the settings, else as it is written.
     pub(crate) fn queue(&self, named: &str) -> Result<Place> {
-        let mut config = self.config.as_deref().map(Config::load).transpose()?;
-        let settings = config.as_mut().and_then(|config| config.queues.remove(named));
+        let mut config = self.settings()?;
+        let event_key = config.events.event_key.clone();
+        let settings = config.queues.remove(named);
         let queue = settings.as_ref().map_or(named, |known| &known.queue).to_owned();
-        let aws = match (&settings, config) {
-            (Some(known), _) => known.aws.clone(),
-            (None, Some(config)) => config.aws,
-            (None, None) => config::Aws::default(),
-        };
+        let aws = settings.as_ref().map_or(config.aws, |known| known.aws.clone());
         let aws = self.over(aws, region_of(&queue));
-        Ok(Place { queue, aws, settings })
+        Ok(Place { queue, aws, settings, event_key })
     }
 
     /// How to reach what is named by the command line alone.
@@ -58,9 +58,15 @@ impl Reach {
 
     /// How to reach a topic, named by its name or ARN.
     pub(crate) fn aws_of(&self, arn: &str) -> Result<config::Aws> {
-        let config = self.config.as_deref().map(Config::load).transpose()?;
-        let aws = config.map_or_else(config::Aws::default, |config| config.aws);
-        Ok(self.over(aws, region_of(arn)))
+        Ok(self.over(self.settings()?.aws, region_of(arn)))
+    }
+
+    /// The settings, as far as there are any; for the embedded AWS those that it is tried with.
+    fn settings(&self) -> Result<Config> {
+        if self.local.is_some() {
+            return Ok(Config::trial());
+        }
+        settings::load_if_any(self.config.as_deref())
     }
 
     /// What the command line says, over the settings; a region that stands in an ARN or URL over

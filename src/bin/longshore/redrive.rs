@@ -110,8 +110,9 @@ pub(crate) fn run(args: Args) -> Result<u8> {
 
 async fn move_messages(args: &Args) -> Result<Summary> {
     let (from, to) = (args.reach.queue(&args.from)?, args.reach.queue(&args.to)?);
-    let known_key = from.settings.as_ref().map(|settings| settings.event_key.clone());
-    let mut options = Options {
+    let known_key = from.settings.as_ref().map_or(&from.event_key, |known| &known.event_key);
+    let options = Options {
+        event_key: args.event_key.as_ref().unwrap_or(known_key).clone(),
         filter: Filter {
             events: args.events.clone(),
             ids: args.ids.clone(),
@@ -125,11 +126,7 @@ async fn move_messages(args: &Args) -> Result<Summary> {
         dry_run: args.dry_run,
         wait: Duration::from_secs(args.wait),
         lease: Duration::from_secs(args.visibility_timeout),
-        ..Options::default()
     };
-    if let Some(key) = args.event_key.clone().or(known_key) {
-        options.event_key = key;
-    }
     let connections = Aws::new();
     let (from, to) = (end(&connections, from).await?, end(&connections, to).await?);
     if from.url.is_fifo() && !to.url.is_fifo() {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use longshore::config::{Config, Destination, Local as Sealed, LogTarget, Outlet};
+use longshore::config::{Config, Destination, Local as Sealed, LogTarget, Outlet, env};
 use longshore::error::Result;
 use longshore::local::Local;
 use longshore::shutdown::Shutdown;
@@ -19,7 +19,7 @@ const CUT_OFF: u8 = 75;
 pub(crate) fn run(log: &LogArgs, args: Run) -> Result<u8> {
     let mut config = match (&args.local, &args.config) {
         (Some(_), None) => Config::trial(),
-        (_, named) => settings::load(named.as_deref())?,
+        (_, named) => Config::load(&env::settings_file(named.as_deref()))?,
     };
     if config.dry_run {
         return check::run(&args::Check::of_run(&args));

@@ -3,15 +3,16 @@
 use std::future::Future;
 use std::path::Path;
 
-use longshore::config::{Config, Level, Log, env};
+use longshore::config::{Config, Handlers, Level, Log, env};
 use longshore::error::{Error, Kind, Result};
 use longshore::telemetry::log;
 
 use crate::args::LogArgs;
 
-/// The settings file that was named, or the one that is looked for.
+/// The settings file that was named, or the one that is looked for. A program may bring the
+/// handlers of its queues itself: only `run` and `check` need them to be written.
 pub(crate) fn load(named: Option<&Path>) -> Result<Config> {
-    Ok(Config::load(&env::settings_file(named))?)
+    Ok(Config::load_with(&env::settings_file(named), Handlers::InCode)?)
 }
 
 /// The settings of a tool that can do without a file: the one that was named, or the one that is
@@ -20,7 +21,7 @@ pub(crate) fn load_if_any(named: Option<&Path>) -> Result<Config> {
     let file = env::settings_file(named);
     let is_named = named.is_some() || env::value(env::CONFIG).is_some();
     if is_named || file.exists() {
-        return Ok(Config::load(&file)?);
+        return Ok(Config::load_with(&file, Handlers::InCode)?);
     }
     Ok(Config::of_environment()?)
 }

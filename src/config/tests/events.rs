@@ -37,9 +37,11 @@ fn i12_the_modes_follow_from_what_there_is() {
 fn i12_every_order_of_valid_modes_is_taken() {
     let names = Initialization::ALL.map(Initialization::name);
     for (first, second) in names.iter().flat_map(|a| names.iter().map(move |b| (a, b))) {
+        let only_publishes = [first, second].iter().all(|mode| **mode == "SNS_PRODUCER");
+        let queue = if only_publishes { "" } else { ROUTE };
         let text = format!(
             "[events]\n{TOPIC}filters = [\"Order.shop\"]\n\
-             initialization = [\"{first}\", \"{second}\"]\n{ROUTE}"
+             initialization = [\"{first}\", \"{second}\"]\n{queue}"
         );
         let taken = modes(&text);
         assert!(taken.contains(first) && taken.contains(second) && taken.len() <= 2, "{text}");
@@ -155,6 +157,28 @@ fn the_event_key_of_the_events_is_that_of_every_queue_without_its_own() {
         toml_text(&format!("[events]\nevent_key = \"kind\"\n{}{other}", queue_with(""))).unwrap();
     assert_eq!(config.queues["q"].event_key, "kind");
     assert_eq!(config.queues["other"].event_key, "own");
+}
+
+#[test]
+fn i12_no_queue_is_polled_against_the_modes_nor_left_out_unsaid() {
+    let with = |modes: &str| {
+        let queue = queue_with("");
+        toml_text(&format!("[events]\n{TOPIC}initialization = [{modes}]\n{queue}"))
+    };
+    let told = with("\"SNS_PRODUCER\"").unwrap_err().to_string();
+    assert!(told.contains("no mode polls [queue.q]; add QUEUE_POLLING"), "{told}");
+    for modes in ["\"SNS_PRODUCER\", \"QUEUE_POLLING\"", "\"CUSTOM\""] {
+        assert!(with(modes).is_ok(), "{modes}");
+    }
+}
+
+#[test]
+fn no_object_is_deleted_that_another_queue_of_the_topic_may_need() {
+    let pointer = "payload = [\"pointer?\"]\ndelete_payload = true\n";
+    let queue = ROUTE.replace("route.", &format!("{pointer}route."));
+    assert!(toml_text(&queue).is_ok());
+    let told = toml_text(&format!("[events]\n{TOPIC}{queue}")).unwrap_err().to_string();
+    assert!(told.contains("[queue.q] gets its messages from a topic"), "{told}");
 }
 
 #[test]

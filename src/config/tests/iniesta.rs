@@ -44,7 +44,7 @@ fn each_variable_fills_what_the_file_leaves_out() {
 fn what_the_file_says_stays() {
     let text = format!(
         "[events]\ntopic = \"{TOPIC}\"\nfilters = [\"Own.shop\"]\nevent_key = \"own\"\n\
-         initialization = [\"SNS_PRODUCER\"]\n\
+         initialization = [\"SNS_PRODUCER\", \"QUEUE_POLLING\"]\n\
          [queue.q]\nqueue = \"own\"\nmax_messages = 2\nwait_time = 1\nhandler.print = {{}}\n\
          endpoint_url = \"http://127.0.0.1:3\"\n"
     );

@@ -36,10 +36,13 @@ fn every_connection_is_sealed_whatever_the_settings_say() {
                 [queue.q]\nqueue = \"arn:aws:sqs:eu-west-1:123456789012:orders\"\n\
                 dead_letter_queue = \"https://sqs.eu-west-1.amazonaws.com/123456789012/dead\"\n\
                 handler.http.url = \"http://localhost:1/\"\nroute.A.handler.http.url = \"http://[::1]:1/\"\n\
-                [queue.r]\nqueue = \"r\"\nset_aside = \"rejected\"\nhandler.print = {}\n";
+                [queue.r]\nqueue = \"r\"\nset_aside = \"rejected\"\nhandler.print = {}\n\
+                [notification.n]\nbucket = \"bucket\"\nqueue = \"q\"\n";
     let config = toml_text(text).unwrap().local(here()).unwrap();
     let mut all: Vec<&Aws> = config.spools.values().map(|spool| &spool.aws).collect();
     all.extend(config.queues.values().map(|queue| &queue.aws));
+    all.extend(config.notifications.values().map(|notification| &notification.aws));
+    assert_eq!(all.len(), 4);
     for aws in all {
         assert!(aws.sealed && aws.profile.is_none() && aws.role_arn.is_none());
         assert_eq!(aws.endpoint_url.as_deref(), Some(ENDPOINT));

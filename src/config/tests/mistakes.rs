@@ -260,3 +260,9 @@ fn columns_count_characters() {
     let shown = wrong("[spool.a]\ndirectory = \"a\"\nbucket = \"bucket\"\nignore = [\"ü\", 3]");
     assert!(shown.starts_with("longshore.toml:4:16: "), "{shown}");
 }
+
+#[test]
+fn a_notification_alone_is_work() {
+    let text = "[notification.n]\nbucket = \"bucket\"\nqueue = \"orders\"\n";
+    assert_eq!(toml_text(text).unwrap().notifications.len(), 1);
+}

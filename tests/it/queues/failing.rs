@@ -1,6 +1,6 @@
 //! Handlers that fail, and order where order is promised.
 
-use super::ground::{embedded, logged, sizes, stop};
+use super::ground::{embedded, log_line, logged, sizes, stop, text};
 use crate::support::{PATIENCE, eventually};
 use std::{collections::BTreeMap, time::Duration};
 
@@ -34,6 +34,44 @@ async fn one_of_ten_fails_and_comes_again_later_and_later_while_nine_are_deleted
     assert!(deletes.len() <= 3, "{deletes:?}");
     assert!(logged(&daemon, &["WARN", "message failed", "exited with 75"]) >= 3);
     drop(daemon);
+}
+
+#[tokio::test]
+async fn i5_ten_messages_are_handled_once_each_and_deleted() {
+    let ground = embedded();
+    ground.queue("q", &[]).await;
+    for n in 0..10 {
+        ground.send("q", &format!("{{\"message_number\":{n}}}")).await;
+    }
+    let daemon = ground.run(&format!(
+        "[queue.q]\nqueue = \"q\"\nwait_time = 1\n{}",
+        ground.exec("queue.q.handler", "h", "printf '%s\\n' \"$(cat)\" >> $D/seen")
+    ));
+    ground.wait_empty("q").await;
+    let mut seen = ground.lines("seen");
+    seen.sort();
+    let all: Vec<String> = (0..10).map(|n| format!("{{\"message_number\":{n}}}")).collect();
+    assert_eq!(seen, all);
+    assert_eq!(stop(daemon), 0);
+}
+
+#[tokio::test]
+async fn i6_a_failure_names_queue_message_event_and_handler_and_the_message_stays() {
+    let ground = embedded();
+    ground.queue("q", &[]).await;
+    ground.send_with("q", "sesame", &[("iniesta_pass", text("Placed.shop"))]).await;
+    let daemon = ground.run(&format!(
+        "[queue.q]\nqueue = \"q\"\nwait_time = 1\nretry_initial = \"10m\"\n{}",
+        ground.exec("queue.q.route.\"Placed.shop\".handler", "h", "date >> $D/ran; exit 1")
+    ));
+    eventually("the failure", PATIENCE, || logged(&daemon, &["message failed"]) == 1);
+    let line = log_line(&daemon, &["message failed"]);
+    for told in ["queue=q", "message_id=", "event=Placed.shop", "handler=", "attempt=1"] {
+        assert!(line.contains(told), "{line}");
+    }
+    assert_eq!(logged(&daemon, &["sesame"]), 0);
+    assert_eq!(ground.counts("q").await, (0, 1));
+    assert_eq!(stop(daemon), 0);
 }
 
 #[tokio::test]
