@@ -149,11 +149,16 @@ impl Queue {
     /// The attributes by which messages are routed and unpacked.
     fn ask_for_what_is_read(&mut self) {
         if !self.routes.is_empty() {
-            self.ask_for(&self.event_key.clone());
+            self.ask_for_event();
         }
         for attribute in self.payload.clone().attributes() {
             self.ask_for(attribute);
         }
+    }
+
+    /// Routes that a program brings need it as well.
+    pub(crate) fn ask_for_event(&mut self) {
+        self.ask_for(&self.event_key.clone());
     }
 
     /// `message_attributes` is what RelengAPI calls them in its `read_args`.

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::Worker;
 use crate::aws::Aws;
-use crate::config::{Config, Handlers, route_mistakes};
+use crate::config::{self, Config, Handlers, route_mistakes};
 use crate::error::{Error, Kind, Result};
 use crate::handler::{BoxHandler, Handler, Routes};
 use crate::handlers;
@@ -100,7 +100,7 @@ impl<S: Clone + Send + Sync + 'static> Builder<S> {
     /// [`Kind::Settings`]: mistakes of the settings file; a queue that the settings do not name; two
     /// handlers for the same messages; a queue without any.
     pub fn build(self) -> Result<Worker> {
-        let config = self.config.unwrap_or_else(|| {
+        let mut config = self.config.unwrap_or_else(|| {
             Err(Error::new(Kind::Settings, "the worker has no settings")
                 .hint("give the builder a file with config(), or settings()"))
         })?;
@@ -124,7 +124,10 @@ impl<S: Clone + Send + Sync + 'static> Builder<S> {
                 return Err(Error::new(Kind::Settings, what).hint(hint));
             };
             match events {
-                Some(events) => add_all(own, &events, &handler)?,
+                Some(events) => {
+                    add_all(own, &events, &handler)?;
+                    config.queues.entry(queue).and_modify(config::Queue::ask_for_event);
+                }
                 None => own.set_default(handler)?,
             }
         }
@@ -169,5 +172,20 @@ fn reachable(config: &Config, name: &str, routes: &Routes) -> Result<()> {
         Some((_, why)) => {
             Err(Error::new(Kind::Settings, format!("queue {}", queue.queue)).because(why))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::handler::extract::Body;
+
+    #[test]
+    fn the_event_is_asked_for_where_the_program_routes_by_it() {
+        let text = "[queue.q]\nqueue = \"orders\"\nattributes = [\"tint\"]\nhandler.print = {}\n";
+        let settings = Config::parse(text, Path::new("c.toml"), config::Dialect::Toml).unwrap();
+        let worker = Worker::builder(()).settings(settings);
+        let worker = worker.event("q", "Placed*", async |_body: Body| {}).build().unwrap();
+        assert_eq!(worker.config.queues["q"].attributes, ["tint", "iniesta_pass"]);
     }
 }
