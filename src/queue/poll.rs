@@ -16,6 +16,7 @@ use crate::backoff::Backoff;
 use crate::config::{self, names::covers};
 use crate::error::Result;
 use crate::toolkit::sqs::QueueUrl;
+use crate::toolkit::sqs::settle::seconds;
 
 /// A receive asks for at most this many (SQS API reference).
 const FULL: usize = 10;
@@ -175,11 +176,6 @@ impl Receive {
 fn asked_for(own: &[String]) -> Vec<String> {
     let trace = (!own.iter().any(|asked| covers(asked, TRACE))).then(|| TRACE.to_owned());
     own.iter().cloned().chain(trace).collect()
-}
-
-/// Whole seconds, as SQS counts.
-pub(super) fn seconds(duration: Duration) -> i32 {
-    i32::try_from(duration.as_secs()).unwrap_or(i32::MAX)
 }
 
 fn whole(count: usize) -> i32 {

@@ -5,17 +5,12 @@
 
 use std::time::Duration;
 
-use aws_sdk_sqs::types::{
-    ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry,
-};
 use tokio::time::Instant;
 
 use super::lease::Ticket;
-use super::poll::seconds;
-use crate::aws::batch::{self, MOST_ENTRIES};
-use crate::aws::fault::fault;
-use crate::error::{Error, Kind, Result};
-use crate::toolkit::sqs::QueueUrl;
+use crate::aws::batch::MOST_ENTRIES;
+use crate::error::Error;
+use crate::toolkit::sqs::{QueueUrl, settle};
 
 const DELETES_WAIT: Duration = Duration::from_secs(1);
 const GIVE_BACKS_WAIT: Duration = Duration::from_millis(20);
@@ -110,30 +105,9 @@ pub(super) async fn delete(
     url: QueueUrl,
     batch: Vec<(Ticket, String)>,
 ) -> Results {
-    let what = format!("deleting from queue {}", url.name());
-    let entries: Result<Vec<_>> = batch
-        .iter()
-        .enumerate()
-        .map(|(position, (_, handle))| {
-            DeleteMessageBatchRequestEntry::builder()
-                .id(batch::entry_id(position))
-                .receipt_handle(handle)
-                .build()
-                .map_err(unbuilt)
-        })
-        .collect();
-    let outcomes = match entries {
-        Err(error) => Err(error),
-        Ok(entries) => client
-            .delete_message_batch()
-            .queue_url(url.as_str())
-            .set_entries(Some(entries))
-            .send()
-            .await
-            .map_err(|error| fault(&what, error))
-            .map(|answer| batch::outcomes(&answer.failed, batch.len(), &what)),
-    };
-    settled(batch, outcomes)
+    let handles: Vec<&str> = batch.iter().map(|(_, handle)| handle.as_str()).collect();
+    let errors = settle::delete(&client, &url, &handles).await;
+    settled(batch, errors)
 }
 
 /// SQS counts whole seconds: what says "not before" must not be cut short, above all not to
@@ -157,45 +131,19 @@ pub(super) async fn change(
     url: QueueUrl,
     batch: Vec<Change>,
 ) -> Results {
-    let what = format!("changing the visibility of messages of queue {}", url.name());
-    let entries: Result<Vec<_>> = batch
-        .iter()
-        .enumerate()
-        .map(|(position, change)| {
-            ChangeMessageVisibilityBatchRequestEntry::builder()
-                .id(batch::entry_id(position))
-                .receipt_handle(&change.handle)
-                .visibility_timeout(seconds(change.visible_in))
-                .build()
-                .map_err(unbuilt)
-        })
-        .collect();
-    let outcomes = match entries {
-        Err(error) => Err(error),
-        Ok(entries) => client
-            .change_message_visibility_batch()
-            .queue_url(url.as_str())
-            .set_entries(Some(entries))
-            .send()
-            .await
-            .map_err(|error| fault(&what, error))
-            .map(|answer| batch::outcomes(&answer.failed, batch.len(), &what)),
-    };
-    settled(batch.into_iter().map(|change| (change.ticket, change.handle)).collect(), outcomes)
+    let changes: Vec<(&str, Duration)> =
+        batch.iter().map(|change| (change.handle.as_str(), change.visible_in)).collect();
+    let errors = settle::hide(&client, &url, &changes).await;
+    settled(batch.into_iter().map(|change| (change.ticket, change.handle)).collect(), errors)
 }
 
-/// One result for each entry; when the whole call failed, each failed with it.
-fn settled(batch: Vec<(Ticket, String)>, outcomes: Result<Vec<Option<Error>>>) -> Results {
-    let outcomes = outcomes.unwrap_or_else(|error| batch::all_failed(batch.len(), &error));
+/// One result for each entry.
+fn settled(batch: Vec<(Ticket, String)>, errors: Vec<Option<Error>>) -> Results {
     batch
         .into_iter()
-        .zip(outcomes)
+        .zip(errors)
         .map(|((ticket, handle), error)| Settled { ticket, handle, error })
         .collect()
-}
-
-fn unbuilt(error: aws_sdk_sqs::error::BuildError) -> Error {
-    Error::new(Kind::Bug, "building a batch for SQS").because(error)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ pub mod policy;
 mod queue;
 pub mod redrive;
 mod send;
-mod settle;
+pub(crate) mod settle;
 mod single;
 mod verbs;
 

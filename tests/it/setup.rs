@@ -106,12 +106,8 @@ async fn what_is_there_stays_as_it_is() {
     assert!(redrive.contains(":other"), "{redrive}");
 }
 
-#[tokio::test]
-async fn a_buckets_notifications_are_merged_and_reach_the_queue() {
-    let server = ministack();
-    let (s3, sqs) = (aws::s3(&server.endpoint()), aws::sqs(&server.endpoint()));
-    bucket(&server, "uploads").await;
-    sqs.create_queue().queue_name("theirs").send().await.unwrap();
+/// Has the bucket tell somebody else's queue of what is removed.
+async fn notify_theirs(s3: &aws_sdk_s3::Client) {
     let theirs = aws_sdk_s3::types::QueueConfiguration::builder()
         .id("theirs")
         .queue_arn("arn:aws:sqs:us-east-1:000000000000:theirs")
@@ -121,6 +117,15 @@ async fn a_buckets_notifications_are_merged_and_reach_the_queue() {
     let all = aws_sdk_s3::types::NotificationConfiguration::builder().queue_configurations(theirs);
     let put = s3.put_bucket_notification_configuration().bucket("uploads");
     put.notification_configuration(all.build()).send().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_buckets_notifications_are_merged_and_reach_the_queue() {
+    let server = ministack();
+    let (s3, sqs) = (aws::s3(&server.endpoint()), aws::sqs(&server.endpoint()));
+    bucket(&server, "uploads").await;
+    sqs.create_queue().queue_name("theirs").send().await.unwrap();
+    notify_theirs(&s3).await;
 
     let text = format!("{QUEUES}{UPLOADS}");
     let told = setup(&text, &["--yes"], &server.endpoint());
@@ -171,15 +176,7 @@ async fn what_others_add_to_a_bucket_after_the_plan_stays() {
     let (text, endpoint) = (format!("{QUEUES}{UPLOADS}"), proxy.endpoint());
     let run = tokio::task::spawn_blocking(move || setup(&text, &["--yes"], &endpoint));
     eventually("the plan stands", PATIENCE, || gate.arrived() == 1);
-    let theirs = aws_sdk_s3::types::QueueConfiguration::builder()
-        .id("theirs")
-        .queue_arn("arn:aws:sqs:us-east-1:000000000000:theirs")
-        .events("s3:ObjectRemoved:*".into())
-        .build()
-        .unwrap();
-    let all = aws_sdk_s3::types::NotificationConfiguration::builder().queue_configurations(theirs);
-    let put = s3.put_bucket_notification_configuration().bucket("uploads");
-    put.notification_configuration(all.build()).send().await.unwrap();
+    notify_theirs(&s3).await;
     gate.open();
     run.await.unwrap().expect(0, &["done  change bucket uploads"]);
     let asked = s3.get_bucket_notification_configuration().bucket("uploads").send().await.unwrap();

@@ -14,7 +14,7 @@ use crate::backoff::Backoff;
 use crate::error::{Error, Kind, Result};
 
 /// Deletes up to ten messages by their handles: of each whether it failed.
-pub(super) async fn delete(
+pub(crate) async fn delete(
     client: &aws_sdk_sqs::Client,
     url: &QueueUrl,
     handles: &[&str],
@@ -70,7 +70,7 @@ pub(super) async fn delete_again(
 }
 
 /// Sets the leases of up to ten messages anew, each counted from now: of each whether it failed.
-pub(super) async fn hide(
+pub(crate) async fn hide(
     client: &aws_sdk_sqs::Client,
     url: &QueueUrl,
     changes: &[(&str, Duration)],
@@ -95,7 +95,7 @@ pub(super) async fn hide(
 }
 
 /// Whole seconds, as SQS counts.
-pub(super) fn seconds(duration: Duration) -> i32 {
+pub(crate) fn seconds(duration: Duration) -> i32 {
     i32::try_from(duration.as_secs()).unwrap_or(i32::MAX)
 }
 

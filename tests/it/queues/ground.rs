@@ -103,6 +103,19 @@ impl Ground {
         (count("ApproximateNumberOfMessages"), count("ApproximateNumberOfMessagesNotVisible"))
     }
 
+    /// Makes SQS deliver again what one daemon holds, as it may by its own rules.
+    pub(super) async fn deliver_again(&self, queue: &str) {
+        let polls = self.proxy.of("ReceiveMessage").into_iter();
+        let replies = polls.map(|poll| String::from_utf8_lossy(&poll.reply).into_owned());
+        let handles = replies.filter_map(|reply| {
+            let reply: Value = serde_json::from_str(&reply).ok()?;
+            Some(reply["Messages"][0]["ReceiptHandle"].as_str()?.to_owned())
+        });
+        let change = self.sqs.change_message_visibility().queue_url(self.url(queue));
+        let change = change.receipt_handle(handles.last().unwrap()).visibility_timeout(0);
+        change.send().await.unwrap();
+    }
+
     pub(super) async fn wait_empty(&self, queue: &str) {
         self.wait_counts(queue, (0, 0)).await;
     }

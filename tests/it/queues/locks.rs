@@ -37,19 +37,6 @@ fn is_delete(seen: &Exchange) -> bool {
     seen.operation() == "DeleteMessageBatch"
 }
 
-/// Makes SQS deliver again what one daemon holds, as it may by its own rules.
-async fn deliver_again(ground: &Ground) {
-    let polls = ground.proxy.of("ReceiveMessage").into_iter();
-    let replies = polls.map(|poll| String::from_utf8_lossy(&poll.reply).into_owned());
-    let handles = replies.filter_map(|reply| {
-        let reply: serde_json::Value = serde_json::from_str(&reply).ok()?;
-        Some(reply["Messages"][0]["ReceiptHandle"].as_str()?.to_owned())
-    });
-    let change = ground.sqs.change_message_visibility().queue_url(ground.url("q"));
-    let change = change.receipt_handle(handles.last().unwrap()).visibility_timeout(0);
-    change.send().await.unwrap();
-}
-
 #[tokio::test]
 async fn two_daemons_and_a_message_delivered_twice_handle_it_once() {
     let (ground, redis) = (embedded(), redis());
@@ -61,7 +48,7 @@ async fn two_daemons_and_a_message_delivered_twice_handle_it_once() {
     ground.wait_lines("begun", 1);
     let second = ground.run(&settings);
     log_line(&second, &["listening to queue"]);
-    deliver_again(&ground).await;
+    ground.deliver_again("q").await;
     log_line(&second, &["WARN", "cannot acquire the lock", "sqs:event:"]);
     go(&ground);
     ground.wait_empty("q").await;

@@ -45,19 +45,6 @@ async fn ids(client: &aws_sdk_dynamodb::Client, prefix: &str) -> Vec<String> {
     ids.filter(|id| id.starts_with(prefix)).collect()
 }
 
-/// Makes SQS deliver again what one daemon holds, as it may by its own rules.
-async fn deliver_again(ground: &Ground) {
-    let polls = ground.proxy.of("ReceiveMessage").into_iter();
-    let replies = polls.map(|poll| String::from_utf8_lossy(&poll.reply).into_owned());
-    let handles = replies.filter_map(|reply| {
-        let reply: serde_json::Value = serde_json::from_str(&reply).ok()?;
-        Some(reply["Messages"][0]["ReceiptHandle"].as_str()?.to_owned())
-    });
-    let change = ground.sqs.change_message_visibility().queue_url(ground.url("q"));
-    let change = change.receipt_handle(handles.last().unwrap()).visibility_timeout(0);
-    change.send().await.unwrap();
-}
-
 async fn handled_once(store: &Emulator) {
     let ground = embedded();
     ground.queue("q", &[]).await;
@@ -68,7 +55,7 @@ async fn handled_once(store: &Emulator) {
     ground.wait_lines("begun", 1);
     let second = ground.run(&settings);
     log_line(&second, &["listening to queue"]);
-    deliver_again(&ground).await;
+    ground.deliver_again("q").await;
     log_line(&second, &["WARN", "cannot acquire the lock", "sqs:event:"]);
     std::fs::write(ground.path("go"), "").unwrap();
     ground.wait_empty("q").await;
