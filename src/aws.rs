@@ -33,6 +33,10 @@ pub struct Connection {
     pub sns: aws_sdk_sns::Client,
     /// Amazon DynamoDB.
     pub dynamodb: aws_sdk_dynamodb::Client,
+    /// AWS Lambda.
+    pub lambda: aws_sdk_lambda::Client,
+    /// AWS Systems Manager, whose parameters are read.
+    pub ssm: aws_sdk_ssm::Client,
     /// AWS STS.
     pub sts: aws_sdk_sts::Client,
 }
@@ -121,6 +125,8 @@ impl Connection {
             s3: aws_sdk_s3::Client::from_conf(s3),
             sns: aws_sdk_sns::Client::new(&sdk),
             dynamodb: aws_sdk_dynamodb::Client::new(&sdk),
+            lambda: aws_sdk_lambda::Client::new(&sdk),
+            ssm: aws_sdk_ssm::Client::new(&sdk),
             sts: aws_sdk_sts::Client::new(&sdk),
             sdk,
         }

@@ -11,6 +11,7 @@ mod tuples;
 
 use std::fmt;
 use std::future::Future;
+use std::num::NonZeroUsize;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -36,12 +37,14 @@ pub struct Delivery {
 pub type Verdict = Result<Outcome, Unavailable>;
 
 type Run = Pin<Box<dyn Future<Output = Verdict> + Send>>;
+type BatchRun = Pin<Box<dyn Future<Output = Vec<Verdict>> + Send>>;
 
 /// Any handler. Clones share it.
 #[derive(Clone)]
 pub struct BoxHandler {
     name: Arc<str>,
-    call: Arc<dyn Fn(Delivery) -> Run + Send + Sync>,
+    most: NonZeroUsize,
+    call: Arc<dyn Fn(Vec<Delivery>) -> BatchRun + Send + Sync>,
 }
 
 impl BoxHandler {
@@ -51,7 +54,34 @@ impl BoxHandler {
         F: Fn(Delivery) -> R + Send + Sync + 'static,
         R: Future<Output = Verdict> + Send + 'static,
     {
-        Self { name: name.into(), call: Arc::new(move |delivery| Box::pin(call(delivery))) }
+        Self::batch(name, NonZeroUsize::MIN, move |deliveries| {
+            let runs: Vec<R> = deliveries.into_iter().map(&call).collect();
+            async move {
+                let mut verdicts = Vec::with_capacity(runs.len());
+                for run in runs {
+                    verdicts.push(run.await);
+                }
+                verdicts
+            }
+        })
+    }
+
+    /// A handler that takes up to `most` messages at once and gives a verdict on each, in their
+    /// order. Messages of one group stand in the group's order; when one is not *done*, the
+    /// handler lets those of its group that stand behind it be *retry*, so that none overtakes it.
+    /// What a verdict is missing for is *retry*.
+    pub fn batch<F, R>(name: impl Into<Arc<str>>, most: NonZeroUsize, call: F) -> Self
+    where
+        F: Fn(Vec<Delivery>) -> R + Send + Sync + 'static,
+        R: Future<Output = Vec<Verdict>> + Send + 'static,
+    {
+        let call = move |deliveries| -> BatchRun { Box::pin(call(deliveries)) };
+        Self { name: name.into(), most, call: Arc::new(call) }
+    }
+
+    /// How many messages it takes at once.
+    pub const fn most(&self) -> NonZeroUsize {
+        self.most
     }
 
     /// How logs call it.
@@ -61,7 +91,10 @@ impl BoxHandler {
 
     /// Runs it once. Whoever calls this bounds its time and catches its panics.
     pub(crate) fn call(&self, delivery: Delivery) -> Run {
-        (self.call)(delivery)
+        let run = (self.call)(vec![delivery]);
+        Box::pin(async move {
+            run.await.pop().unwrap_or_else(|| Ok(Outcome::retry("the handler gave no outcome")))
+        })
     }
 }
 

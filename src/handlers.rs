@@ -9,20 +9,22 @@ mod print;
 
 use std::fmt::Write as _;
 
+use crate::aws::Aws;
 use crate::config;
 use crate::error::Result;
 use crate::handler::BoxHandler;
 
 pub use check::check;
 
-/// A handler from its settings; `name` is how logs call it.
+/// A handler from its settings; `name` is how logs call it, and `aws` how it reaches AWS where it
+/// does.
 ///
 /// Starts nothing and connects to nothing: a program or an endpoint that is not there shows when
 /// the first message comes, as [`Unavailable`](crate::outcome::Unavailable).
 ///
 /// # Errors
 /// Settings that no handler can be made of: an empty command, a URL that is none.
-pub fn build(settings: &config::Handler, name: &str) -> Result<BoxHandler> {
+pub fn build(settings: &config::Handler, name: &str, aws: &Aws) -> Result<BoxHandler> {
     match settings {
         config::Handler::Exec(settings) => exec::build(settings, name),
         config::Handler::Http(settings) => http::build(settings, name),

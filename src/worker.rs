@@ -84,13 +84,6 @@ impl Worker {
         self
     }
 
-    /// All requests go through this; for tests in virtual time.
-    #[must_use]
-    pub fn with_aws(mut self, aws: Aws) -> Self {
-        self.aws = aws;
-        self
-    }
-
     /// Locks and finished ids lie in this store, whatever store the settings name; without
     /// `[idempotency]` it is not used.
     #[must_use]

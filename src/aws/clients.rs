@@ -80,6 +80,16 @@ impl Aws {
         Ok(self.region(region).await?.dynamodb)
     }
 
+    /// AWS Lambda. Errors as [`region`](Self::region).
+    pub async fn lambda(&self, region: &str) -> Result<aws_sdk_lambda::Client> {
+        Ok(self.region(region).await?.lambda)
+    }
+
+    /// AWS Systems Manager. Errors as [`region`](Self::region).
+    pub async fn ssm(&self, region: &str) -> Result<aws_sdk_ssm::Client> {
+        Ok(self.region(region).await?.ssm)
+    }
+
     /// AWS STS. Errors as [`region`](Self::region).
     pub async fn sts(&self, region: &str) -> Result<aws_sdk_sts::Client> {
         Ok(self.region(region).await?.sts)

@@ -2,12 +2,17 @@
 //!
 //! The kind is the name of the table, so a handler of two kinds shows in the form itself.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+mod exec;
+mod http;
 
-use super::names;
+use std::collections::BTreeMap;
+
+use super::aws::Written;
 use super::section::Section;
 use crate::event::Pattern;
+
+pub use exec::Exec;
+pub use http::Http;
 
 /// `[queue.NAME.handler.KIND]`: what is done with a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,43 +25,27 @@ pub enum Handler {
     Print,
 }
 
-/// `[….handler.exec]`: run a program with the body as its standard input.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Exec {
-    /// The program and its arguments; no shell.
-    pub command: Vec<String>,
-    /// Names of environment variables that it inherits besides `PATH`, `HOME`, `LANG`, `LC_*`,
-    /// `TZ` and `TMPDIR`.
-    pub environment: Vec<String>,
-    /// Its working directory; else that of the daemon.
-    pub directory: Option<PathBuf>,
-}
+/// How a kind is read from its table; `Written` is how its queue reaches AWS, which a kind that
+/// does so too goes by where its own table says nothing else.
+type Read = fn(&mut Section<'_>, &Written) -> Handler;
 
-/// `[….handler.http]`: POST the body to an endpoint.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Http {
-    /// Where to.
-    pub url: String,
-    /// The `Content-Type`.
-    pub content_type: String,
-}
+/// Every kind.
+const KINDS: [(&str, Read); 3] = [
+    ("exec", |section, _| Handler::Exec(exec::read(section))),
+    ("http", |section, _| Handler::Http(http::read(section))),
+    ("print", |_, _| Handler::Print),
+];
 
-/// The `Content-Type` of bodies whose settings name none.
-pub(super) const CONTENT_TYPE: &str = "application/json";
-
-pub(super) fn read(mut section: Section<'_>) -> Option<Handler> {
+pub(super) fn read(mut section: Section<'_>, aws: &Written) -> Option<Handler> {
     let mut found = Vec::new();
-    for kind in ["exec", "http", "print"] {
-        // Asked for by name so that a wrong kind is told all three.
+    // All are asked for by name, so that a wrong kind is told every right one.
+    for (kind, read) in KINDS {
         let written = section.has(kind);
-        let table = section.table(match kind {
-            "exec" => "exec",
-            "http" => "http",
-            _ => "print",
-        });
+        let mut table = section.table(kind);
         if written {
-            found.push((kind, of_kind(kind, table)));
+            found.push((kind, read(&mut table, aws)));
         }
+        table.finish();
     }
     if let [(first, _), (second, _), ..] = found.as_slice() {
         let path = section.path();
@@ -65,71 +54,20 @@ pub(super) fn read(mut section: Section<'_>) -> Option<Handler> {
     }
     if section.is_written() && found.is_empty() && section.left_over().is_empty() {
         let path = section.path();
-        let message = format!("[{path}] has no kind; write [{path}.exec], .http or .print");
+        let kinds = KINDS.map(|(kind, _)| kind).join(", .");
+        let message = format!("[{path}] has no kind; write [{path}.KIND], one of .{kinds}");
         section.blame("", message);
     }
     section.finish();
     found.into_iter().next().map(|(_, handler)| handler)
 }
 
-fn of_kind(kind: &str, mut section: Section<'_>) -> Handler {
-    let handler = match kind {
-        "exec" => Handler::Exec(exec(&mut section)),
-        "http" => Handler::Http(http(&mut section)),
-        _ => Handler::Print,
-    };
-    section.finish();
-    handler
-}
-
-fn exec(section: &mut Section<'_>) -> Exec {
-    let command = section.texts("command", |_| Ok(()));
-    match command.as_deref() {
-        Some([]) => section.blame("command", "command: an empty list; name a program"),
-        Some([program, ..]) if program.is_empty() => {
-            section.blame("command", "command: the program has an empty name");
-        }
-        None if !section.has("command") => {
-            section.missing("command", "[\"/usr/local/bin/program\", \"argument\"]");
-        }
-        Some(_) | None => {}
-    }
-    Exec {
-        command: command.unwrap_or_default(),
-        environment: section.texts("environment", variable).unwrap_or_default(),
-        directory: section.path_of("directory"),
-    }
-}
-
-fn variable(name: &str) -> Result<(), String> {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    if name.is_empty() || !name.chars().all(allowed) {
-        return Err(format!("{name:?} is no variable; list the names alone, without values"));
-    }
-    Ok(())
-}
-
-fn http(section: &mut Section<'_>) -> Http {
-    let url = section.formed("url", |text| names::web_url(text).map(|_| text.to_owned()));
-    if !section.has("url") {
-        section.missing("url", "\"http://127.0.0.1:8080/orders\"");
-    }
-    let content_type = section.formed("content_type", |text| {
-        let is_sound = text.is_ascii() && !text.contains(|c: char| c.is_ascii_control());
-        if is_sound && text.contains('/') {
-            return Ok(text.to_owned());
-        }
-        Err(format!("{text:?} is no content type; one looks like {CONTENT_TYPE:?}"))
-    });
-    Http {
-        url: url.unwrap_or_default(),
-        content_type: content_type.unwrap_or_else(|| CONTENT_TYPE.to_owned()),
-    }
-}
-
 /// Routes by event: the one that names the table, or those in its `events`, whose table then has any
 /// name. Two that are the same but for white space around them are refused.
-pub(super) fn routes(written: Vec<(String, Section<'_>)>) -> BTreeMap<String, Handler> {
+pub(super) fn routes(
+    written: Vec<(String, Section<'_>)>,
+    aws: &Written,
+) -> BTreeMap<String, Handler> {
     let mut routes = BTreeMap::new();
     for (label, mut section) in written {
         let listed = section.texts("events", |_| Ok(()));
@@ -161,7 +99,7 @@ pub(super) fn routes(written: Vec<(String, Section<'_>)>) -> BTreeMap<String, Ha
             section.blame("", format!("[{path}] has no handler; write [{path}.handler.exec]"));
         }
         section.finish();
-        if let Some(handler) = read(handler) {
+        if let Some(handler) = read(handler, aws) {
             for event in own {
                 routes.entry(event).or_insert_with(|| handler.clone());
             }

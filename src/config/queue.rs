@@ -104,7 +104,9 @@ impl Queue {
         if !section.has("queue") && unwritten.is_none() {
             section.missing("queue", "\"orders\" (a name, URL or ARN)");
         }
-        let mut aws = aws_at(&mut section, base, address.as_ref().and_then(QueueAddress::region));
+        let of_address = address.as_ref().and_then(QueueAddress::region);
+        let written_aws = written_at(&mut section, base, of_address);
+        let mut aws = written_aws.clone().resolve();
         aws.endpoint_url =
             aws.endpoint_url.or_else(|| iniesta::endpoint(document, iniesta::SQS_ENDPOINT));
         let written = section.text("queue");
@@ -137,8 +139,8 @@ impl Queue {
             on_unrouted: section.formed("on_unrouted", on_unrouted).unwrap_or(default.on_unrouted),
             idempotency: section.flag("idempotency").unwrap_or(default.idempotency),
             payload: Payload::read(&mut section),
-            handler: handler::read(section.table("handler")),
-            routes: handler::routes(section.tables("route")),
+            handler: handler::read(section.table("handler"), &written_aws),
+            routes: handler::routes(section.tables("route"), &written_aws),
             ..default
         };
         queue.ask_for_what_is_read();
@@ -205,6 +207,10 @@ fn on_unrouted(text: &str) -> Result<OnUnrouted, String> {
 /// How to reach a queue or topic; the region: this table's, else the address's, else that of
 /// `[aws]`.
 pub(super) fn aws_at(section: &mut Section<'_>, base: &Written, of_address: Option<&str>) -> Aws {
+    written_at(section, base, of_address).resolve()
+}
+
+fn written_at(section: &mut Section<'_>, base: &Written, of_address: Option<&str>) -> Written {
     let mut written = Written::read(section);
     if let Some(of_address) = of_address {
         if let Some(own) = written.region.as_deref().filter(|own| *own != of_address) {
@@ -213,5 +219,5 @@ pub(super) fn aws_at(section: &mut Section<'_>, base: &Written, of_address: Opti
         }
         written.region = Some(of_address.to_owned());
     }
-    written.over(base).resolve()
+    written.over(base)
 }

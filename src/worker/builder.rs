@@ -17,6 +17,7 @@ pub struct Builder<S> {
     state: S,
     config: Option<Result<Config>>,
     registered: Vec<Registered>,
+    aws: Aws,
 }
 
 #[derive(Debug)]
@@ -28,8 +29,8 @@ struct Registered {
 }
 
 impl<S: Clone + Send + Sync + 'static> Builder<S> {
-    pub(super) const fn new(state: S) -> Self {
-        Self { state, config: None, registered: Vec::new() }
+    pub(super) fn new(state: S) -> Self {
+        Self { state, config: None, registered: Vec::new(), aws: Aws::new() }
     }
 
     /// Reads the settings from a file; its mistakes are told by [`build`](Self::build).
@@ -44,6 +45,13 @@ impl<S: Clone + Send + Sync + 'static> Builder<S> {
     #[must_use]
     pub fn settings(mut self, config: Config) -> Self {
         self.config = Some(Ok(config));
+        self
+    }
+
+    /// All requests go through these connections; for tests in virtual time.
+    #[must_use]
+    pub fn aws(mut self, aws: Aws) -> Self {
+        self.aws = aws;
         self
     }
 
@@ -104,15 +112,17 @@ impl<S: Clone + Send + Sync + 'static> Builder<S> {
             Err(Error::new(Kind::Settings, "the worker has no settings")
                 .hint("give the builder a file with config(), or settings()"))
         })?;
+        let aws = self.aws;
         let mut routes = BTreeMap::new();
         for (name, queue) in &config.queues {
             let mut own = Routes::new();
             if let Some(handler) = &queue.handler {
-                own.set_default(handlers::build(handler, &format!("queue.{name}.handler"))?)?;
+                let place = format!("queue.{name}.handler");
+                own.set_default(handlers::build(handler, &place, &aws)?)?;
             }
             for (event, handler) in &queue.routes {
                 let place = format!("queue.{name}.route.{event:?}.handler");
-                own.add(event, handlers::build(handler, &place)?)?;
+                own.add(event, handlers::build(handler, &place, &aws)?)?;
             }
             routes.insert(name.clone(), own);
         }
@@ -138,7 +148,7 @@ impl<S: Clone + Send + Sync + 'static> Builder<S> {
         for (name, own) in &routes {
             reachable(&config, name, own)?;
         }
-        Ok(Worker { config, routes, aws: Aws::new(), locks: None, once: false })
+        Ok(Worker { config, routes, aws, locks: None, once: false })
     }
 }
 

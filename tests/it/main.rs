@@ -31,6 +31,7 @@ mod queues;
 mod redrive_time;
 mod redriving;
 mod run_local;
+mod seeds;
 mod sending;
 mod setup;
 mod spool;

@@ -109,6 +109,7 @@ impl Bench {
         let config =
             Config { spools: BTreeMap::new(), queues: self.queues.clone(), ..Config::trial() };
         let mut builder = Worker::builder(()).settings(config);
+        builder = builder.aws(Aws::through(self.http.clone()));
         for name in self.queues.keys() {
             let (seen, judge) = (Arc::clone(&self.seen), judge.clone());
             builder = builder.queue(name, move |message: Arc<Message>| {
@@ -117,7 +118,7 @@ impl Bench {
                 async move { outcome }
             });
         }
-        let worker = builder.build().unwrap().with_aws(Aws::through(self.http.clone()));
+        let worker = builder.build().unwrap();
         tokio::spawn(worker.run(self.shutdown.clone()))
     }
 

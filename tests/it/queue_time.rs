@@ -103,10 +103,10 @@ impl Bench {
         };
         let mut worker = Worker::builder(())
             .settings(config)
+            .aws(Aws::through(self.local.http_client()))
             .queue("q", handler)
             .build()
-            .unwrap()
-            .with_aws(Aws::through(self.local.http_client()));
+            .unwrap();
         if let Some((store, _)) = &self.locks {
             worker = worker.with_locks(store.clone());
         }

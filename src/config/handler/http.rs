@@ -1,0 +1,32 @@
+use crate::config::names;
+use crate::config::section::Section;
+
+/// `[….handler.http]`: POST the body to an endpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Http {
+    /// Where to.
+    pub url: String,
+    /// The `Content-Type`.
+    pub content_type: String,
+}
+
+/// The `Content-Type` of bodies whose settings name none.
+const CONTENT_TYPE: &str = "application/json";
+
+pub(super) fn read(section: &mut Section<'_>) -> Http {
+    let url = section.formed("url", |text| names::web_url(text).map(|_| text.to_owned()));
+    if !section.has("url") {
+        section.missing("url", "\"http://127.0.0.1:8080/orders\"");
+    }
+    let content_type = section.formed("content_type", |text| {
+        let is_sound = text.is_ascii() && !text.contains(|c: char| c.is_ascii_control());
+        if is_sound && text.contains('/') {
+            return Ok(text.to_owned());
+        }
+        Err(format!("{text:?} is no content type; one looks like {CONTENT_TYPE:?}"))
+    });
+    Http {
+        url: url.unwrap_or_default(),
+        content_type: content_type.unwrap_or_else(|| CONTENT_TYPE.to_owned()),
+    }
+}

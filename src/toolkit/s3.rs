@@ -1,0 +1,1 @@
+//! Objects and buckets of S3.

@@ -1,0 +1,1 @@
+//! Tables of `MySQL`, `MariaDB` and `PostgreSQL` databases.
