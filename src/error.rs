@@ -115,6 +115,7 @@ impl Error {
     }
 
     /// This build does without the cargo feature that `what` needs.
+    #[cfg(not(feature = "cli"))]
     pub(crate) fn needs_feature(feature: &str, what: impl Into<String>) -> Self {
         Self::new(Kind::Settings, what)
             .because(format!("this build does without the feature {feature}"))
