@@ -90,6 +90,7 @@ pub mod outcome; //     done, retry, reject
 pub mod message; //     a message as its handler sees it
 pub mod event; //       the named kind of a message, and patterns over names
 pub mod units; //       durations and sizes as people write them
+pub mod template; //    texts that a message fills in
 pub mod backoff; //     how long to wait before the next attempt
 pub mod finding; //     what a check finds, in words
 // settings
@@ -115,7 +116,7 @@ pub mod handler; //     anything that judges a message; runs it, bounded
 pub mod queue; //       poll, lease, admit, dispatch, settle
 pub mod spool; //       watch, scan, admit, upload, settle
 pub mod events; //      what is announced through a topic, and which of it a queue wants
-pub mod handlers; //    programs, HTTP endpoints, standard output
+pub mod handlers; //    programs, HTTP endpoints, queues, topics, buckets, functions
 // together
 pub mod wiring; //      topics, subscriptions, policies: checked and set up
 pub mod status; //      /live, /ready, /metrics

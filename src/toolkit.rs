@@ -1,5 +1,6 @@
 //! The friendly AWS API: verbs for handlers, scripts and the command line.
 
+pub(crate) mod carry;
 pub mod channels;
 pub mod dynamodb;
 pub mod lambda;
