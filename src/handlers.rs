@@ -4,8 +4,15 @@
 
 mod check;
 mod exec;
+mod forward;
 mod http;
+mod judge;
+#[cfg(feature = "lambda")]
+mod lambda;
 mod print;
+mod s3;
+mod sns;
+mod sqs;
 
 use std::fmt::Write as _;
 
@@ -28,7 +35,14 @@ pub fn build(settings: &config::Handler, name: &str, aws: &Aws) -> Result<BoxHan
     match settings {
         config::Handler::Exec(settings) => exec::build(settings, name),
         config::Handler::Http(settings) => http::build(settings, name),
+        #[cfg(feature = "lambda")]
+        config::Handler::Lambda(settings) => Ok(lambda::build(settings, name, aws)),
+        #[cfg(not(feature = "lambda"))]
+        config::Handler::Lambda(_) => Err(check::left_out("lambda")),
         config::Handler::Print => Ok(print::build(name)),
+        config::Handler::S3(settings) => Ok(s3::build(settings, name, aws)),
+        config::Handler::Sns(settings) => Ok(sns::build(settings, name, aws)),
+        config::Handler::Sqs(settings) => Ok(sqs::build(settings, name, aws)),
     }
 }
 

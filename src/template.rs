@@ -14,7 +14,7 @@ use crate::units;
 /// `{message_id}`, `{queue}`, `{event}`, `{group}`, `{attribute.NAME}`; of the time at which it was
 /// sent, in UTC, `{year}`, `{month}`, `{day}`, `{hour}`, or `{date:%Y-%m-%d}` with `%Y %m %d %H %M
 /// %S %%`. A brace is written twice.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Template {
     text: String,
     pieces: Vec<Piece>,
@@ -61,7 +61,9 @@ impl Template {
                     pieces.push(Piece::read(place)?);
                 }
                 '}' if !doubled => {
-                    return Err(format!("{text:?} closes a brace that is not open; a brace is }}}}"));
+                    return Err(format!(
+                        "{text:?} closes a brace that is not open; a brace is }}}}"
+                    ));
                 }
                 c => plain.push(c),
             }

@@ -97,6 +97,9 @@ impl Config {
             if let Some(set_aside) = &mut queue.set_aside {
                 under(local, set_aside, &format!("queue.{name}.set_aside"), &mut wrong);
             }
+            for handler in queue.handler.iter_mut().chain(queue.routes.values_mut()) {
+                seal_handler(handler, local.endpoint);
+            }
             if !local.yes {
                 urls_beyond(name, queue, &mut wrong);
             }
@@ -157,15 +160,31 @@ fn reduce_to_name(queue: &mut String) {
 }
 
 fn urls_beyond(name: &str, queue: &Queue, wrong: &mut Vec<String>) {
-    let default = queue.handler.iter().map(|handler| ("handler".to_owned(), handler));
-    let routes =
-        queue.routes.iter().map(|(event, handler)| (format!("route.{event:?}.handler"), handler));
-    for (place, handler) in default.chain(routes) {
+    for (event, handler) in queue.handlers() {
         if let Handler::Http(http) = handler
             && !names::is_loopback(&http.url)
         {
             let url = &http.url;
-            wrong.push(format!("queue.{name}.{place}.http.url = {url:?} leaves this host"));
+            let place = event.map_or_else(String::new, |event| format!("route.{event:?}."));
+            wrong.push(format!("queue.{name}.{place}handler.http.url = {url:?} leaves this host"));
         }
+    }
+}
+
+/// What a handler reaches at AWS, on the embedded one.
+fn seal_handler(handler: &mut Handler, endpoint: &str) {
+    if let Some(aws) = handler.aws_mut() {
+        seal(aws, endpoint);
+    }
+    match handler {
+        Handler::Sqs(sqs) => reduce_to_name(&mut sqs.queue),
+        Handler::Sns(sns) => {
+            sns.topic = sns.topic.rsplit(':').next().unwrap_or_default().to_owned();
+        }
+        Handler::Exec(_)
+        | Handler::Http(_)
+        | Handler::Lambda(_)
+        | Handler::Print
+        | Handler::S3(_) => {}
     }
 }

@@ -159,9 +159,8 @@ impl<K> Carried<K> {
 fn next_batch<K>(left: &mut VecDeque<Item<K>>, alone: bool, most_bytes: usize) -> Vec<Item<K>> {
     let most = if alone { 1 } else { MOST_ENTRIES };
     let mut orders = HashSet::new();
-    let overtakes = |item: &Item<K>| {
-        item.order.as_ref().is_some_and(|order| !orders.insert(order.clone()))
-    };
+    let overtakes =
+        |item: &Item<K>| item.order.as_ref().is_some_and(|order| !orders.insert(order.clone()));
     chunk(left, (most, most_bytes), |item| item.message.size(), overtakes)
 }
 

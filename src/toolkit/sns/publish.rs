@@ -79,7 +79,8 @@ impl Publisher {
         &self.report
     }
 
-    fn is_fifo(&self) -> bool {
+    /// True for a topic that keeps the order of its messages.
+    pub(crate) fn is_fifo(&self) -> bool {
         self.topic.strip_suffix(".fifo").is_some()
     }
 
