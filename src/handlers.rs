@@ -4,14 +4,23 @@
 
 mod check;
 mod exec;
+mod forward;
 mod http;
+mod judge;
+#[cfg(feature = "lambda")]
+mod lambda;
 mod print;
 mod spool;
+mod s3;
+mod sns;
+mod sqs;
 
 use std::fmt::Write as _;
 
 use crate::aws::Aws;
 use crate::config;
+#[cfg(not(feature = "lambda"))]
+use crate::error::Error;
 use crate::error::Result;
 use crate::handler::BoxHandler;
 
@@ -30,7 +39,16 @@ pub fn build(settings: &config::Handler, name: &str, aws: &Aws) -> Result<BoxHan
         config::Handler::Exec(settings) => exec::build(settings, name),
         config::Handler::Http(settings) => http::build(settings, name),
         config::Handler::Spool(settings) => Ok(spool::build(settings, name)),
+        #[cfg(feature = "lambda")]
+        config::Handler::Lambda(settings) => Ok(lambda::build(settings, name, aws)),
+        #[cfg(not(feature = "lambda"))]
+        config::Handler::Lambda(_) => {
+            Err(Error::needs_feature("lambda", format!("the handler {name}")))
+        }
         config::Handler::Print => Ok(print::build(name)),
+        config::Handler::S3(settings) => Ok(s3::build(settings, name, aws)),
+        config::Handler::Sns(settings) => Ok(sns::build(settings, name, aws)),
+        config::Handler::Sqs(settings) => Ok(sqs::build(settings, name, aws)),
     }
 }
 
