@@ -81,7 +81,7 @@ fn write_one(handle: &OwnedFd, shown: &str, message: &Message) -> Verdict {
         Err(fault) => return Ok(Outcome::reject(fault.to_string())),
     };
     let body = &mut message.body.reader();
-    match drop::unsynced(handle, OsStr::new(&name), body, Existing::Replace) {
+    match drop::unsynced(handle, OsStr::new(&name), body, Existing::Replace, None) {
         Ok(_bytes) => Ok(Outcome::Done),
         Err(fault) if fault.is_of_file() => Ok(Outcome::retry(fault.within(shown).told())),
         Err(fault) => Err(Unavailable::new(fault.within(shown).told())),
