@@ -1,1 +1,3 @@
 //! Objects and buckets of S3.
+
+pub mod cache;
