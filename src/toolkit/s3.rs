@@ -18,9 +18,14 @@
 //! told at once. Every object is sent with its CRC64NVME, which S3 compares before it keeps the
 //! object, and what S3 tells of a checksum is compared with what comes back.
 
+mod buckets;
 pub mod cache;
+mod copy;
+mod delete;
+mod download;
 mod facts;
 mod get;
+mod list;
 pub(crate) mod parts;
 mod path;
 mod presign;
@@ -28,15 +33,21 @@ mod put;
 mod refusal;
 mod send;
 mod text;
+mod upload;
 
 use aws_sdk_s3::Client;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
+pub use buckets::{OwnBucket, buckets};
+pub use delete::{Deleted, MOST_DELETED};
 pub use facts::{Facts, SHA512_KEY};
 pub use get::{Fetched, MOST_HELD};
+pub use list::{Entry, Listed};
 pub use path::Path;
 pub use presign::{LONGEST_PRESIGN, PRESIGN_FOR};
 pub use put::{Put, Stored};
 pub use refusal::Refusal;
+pub use upload::Uploaded;
 
 use refusal::Act;
 
@@ -67,4 +78,9 @@ impl Bucket {
     fn act<'a>(&'a self, doing: &'a str, action: &'a str, key: &'a str) -> Act<'a> {
         Act { doing, action, bucket: &self.name, key }
     }
+}
+
+/// The code of a service's answer, where there is one.
+fn code<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> Option<&str> {
+    error.as_service_error().and_then(ProvideErrorMetadata::code)
 }

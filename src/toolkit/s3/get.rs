@@ -97,7 +97,7 @@ impl Bucket {
     /// [`Refusal::BucketNotFound`](super::Refusal::BucketNotFound); [`Kind::Denied`] also for an
     /// object that is not there, where `s3:ListBucket` is not allowed.
     pub async fn get(&self, key: &str) -> Result<Fetched> {
-        self.open(key, None).await
+        again(|| self.open(key, None)).await
     }
 
     /// The bytes of an object from the start of `range` to before its end, or to the object's,
@@ -111,20 +111,19 @@ impl Bucket {
             let what = format!("reading {}: {range:?} is an empty range", self.path(key));
             return Err(Error::new(Kind::Invalid, what));
         };
-        self.open(key, Some(format!("bytes={}-{last}", range.start))).await
+        let range = format!("bytes={}-{last}", range.start);
+        again(|| self.open(key, Some(range.clone()))).await
     }
 
-    async fn open(&self, key: &str, range: Option<String>) -> Result<Fetched> {
+    /// Asks once.
+    pub(crate) async fn open(&self, key: &str, range: Option<String>) -> Result<Fetched> {
         let act = self.act("reading", "s3:GetObject", key);
         let url = self.url(key).await?;
-        again(|| async {
-            let call = self.client.get_object().bucket(&self.name).key(key);
-            let call = call.set_range(range.clone()).checksum_mode(ChecksumMode::Enabled);
-            let answer = call.send().await.map_err(|error| act.refused(error))?;
-            let facts = facts_of!(answer, self.path(key), url.clone());
-            Ok(Fetched { left: facts.size, facts, body: answer.body })
-        })
-        .await
+        let call = self.client.get_object().bucket(&self.name).key(key);
+        let call = call.set_range(range).checksum_mode(ChecksumMode::Enabled);
+        let answer = call.send().await.map_err(|error| act.refused(error))?;
+        let facts = facts_of!(answer, self.path(key), url);
+        Ok(Fetched { left: facts.size, facts, body: answer.body })
     }
 
     /// The bytes of an object of at most [`MOST_HELD`].
@@ -132,7 +131,7 @@ impl Bucket {
     /// # Errors
     /// [`Kind::Invalid`] for a larger one; else as [`get`](Self::get) and [`Fetched::next`].
     pub async fn bytes(&self, key: &str) -> Result<Bytes> {
-        again(|| async { self.get(key).await?.bytes(MOST_HELD).await }).await
+        again(|| async { self.open(key, None).await?.bytes(MOST_HELD).await }).await
     }
 
     /// The text of an object in an encoding: `utf-8`, or any label of the WHATWG's Encoding

@@ -7,6 +7,7 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::config::Config;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::error::SdkError;
+use aws_sdk_s3::operation::complete_multipart_upload::builders::CompleteMultipartUploadFluentBuilder;
 use aws_sdk_s3::operation::complete_multipart_upload::{
     CompleteMultipartUploadError, CompleteMultipartUploadOutput,
 };
@@ -31,8 +32,8 @@ const SLOWEST: u64 = 64 << 10;
 /// What every attempt gets besides the time for its bytes.
 const PATIENCE: Duration = Duration::from_secs(30);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Completing joins the parts, which may take S3 minutes.
-const COMPLETING: u64 = 20 << 20;
+/// Joining parts, and copying, may take S3 minutes: it is given the time for so many bytes.
+pub(crate) const COMPLETING: u64 = 20 << 20;
 /// How long an abort may take, within the time that a stop allows.
 const ABORTING: Duration = Duration::from_secs(2);
 
@@ -68,21 +69,30 @@ impl Upload<'_> {
                 .checksum_crc64_nvme(header(part.checksum))
                 .build()
         });
-        let listed = CompletedMultipartUpload::builder().set_parts(Some(listed.collect())).build();
-        let size: u64 = parts.iter().map(|part| part.length).sum();
+        let size = parts.iter().map(|part| part.length).sum();
+        self.completion(listed.collect(), size)
+            .checksum_crc64_nvme(header(whole))
+            .customize()
+            .config_override(patience(COMPLETING))
+            .send()
+            .await
+    }
+
+    /// The call that makes the object of these parts, without a checksum of the whole.
+    pub(crate) fn completion(
+        &self,
+        parts: Vec<CompletedPart>,
+        size: u64,
+    ) -> CompleteMultipartUploadFluentBuilder {
+        let listed = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
         self.client
             .complete_multipart_upload()
             .bucket(self.bucket)
             .key(self.key)
             .upload_id(self.id)
             .multipart_upload(listed)
-            .checksum_crc64_nvme(header(whole))
             .checksum_type(ChecksumType::FullObject)
             .mpu_object_size(i64::try_from(size).unwrap_or(i64::MAX))
-            .customize()
-            .config_override(patience(COMPLETING))
-            .send()
-            .await
     }
 
     /// Lets S3 forget its parts, so that nobody pays for them. A failure is logged.

@@ -106,7 +106,7 @@ impl Act<'_> {
     where
         E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
     {
-        let code = error.as_service_error().and_then(|error| error.code()).unwrap_or_default();
+        let code = super::code(&error).unwrap_or_default();
         let answer = error.raw_response();
         let status = answer.map_or(0, |answer| answer.status().as_u16());
         let region =
@@ -133,7 +133,8 @@ impl Act<'_> {
         if told.kind() == Kind::Denied { told.hint(self.permission()) } else { told }
     }
 
-    fn permission(&self) -> String {
+    /// What to allow.
+    pub(super) fn permission(&self) -> String {
         let Self { action, bucket, key, .. } = self;
         if key.is_empty() {
             return format!("allow {action} on arn:aws:s3:::{bucket}");
