@@ -19,6 +19,7 @@
 //! object, and what S3 tells of a checksum is compared with what comes back.
 
 mod buckets;
+pub mod cache;
 mod copy;
 mod delete;
 mod download;

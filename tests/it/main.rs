@@ -19,6 +19,7 @@ mod channels;
 mod checks;
 mod commands;
 mod destinations;
+mod completions;
 mod dynamodb;
 mod embedding;
 mod house;

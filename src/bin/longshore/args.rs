@@ -60,6 +60,7 @@ pub(crate) enum Command {
     /// Look after the queues of channels
     #[command(subcommand)]
     Channels(crate::channels::Verb),
+    Completions(crate::completions::Args),
 }
 
 /// Where the settings are looked for, the same for every subcommand.

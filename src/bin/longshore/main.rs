@@ -4,6 +4,7 @@ mod args;
 mod attribute;
 mod channels;
 mod check;
+mod completions;
 mod consent;
 mod events;
 mod lines;
@@ -72,6 +73,7 @@ fn execute(args: Args) -> Result<u8> {
         Command::Sqs(sqs) => sqs::run(sqs),
         Command::Sns(sns) => sns::run(sns),
         Command::Channels(verb) => channels::run(verb),
+        Command::Completions(args) => completions::run(&args),
     }
 }
 

@@ -1,0 +1,2 @@
+//! Downloads that are kept.
+mod store;
