@@ -3,6 +3,7 @@
 pub mod channels;
 pub mod dynamodb;
 pub mod lambda;
+pub mod locator;
 pub mod outbox;
 pub mod permission;
 pub mod receive;
