@@ -36,7 +36,7 @@ pub(crate) struct LogArgs {
 pub(crate) enum Command {
     /// Run the daemon
     Run(Run),
-    /// Serve the embedded AWS (S3, SQS, SNS, DynamoDB and STS) alone
+    /// Serve the embedded AWS (S3, SQS, SNS, DynamoDB, SSM and STS) alone
     Local(Local),
     /// Check the settings and everything that they name
     Check(Check),

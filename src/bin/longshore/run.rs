@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
+use longshore::aws::Aws;
 use longshore::config::{Config, Destination, Handler, Local as Sealed, LogTarget, Outlet, env};
 use longshore::error::Result;
 use longshore::local::Local;
 use longshore::shutdown::Shutdown;
 use longshore::shutdown::signals::Stop;
 use longshore::supervisor::Tasks;
-use longshore::worker::Worker;
+use longshore::worker::{self, Worker};
 
 use crate::args::{self, DEFAULT_ENDPOINT, LogArgs, Run};
 use crate::{check, local, settings};
@@ -79,6 +80,11 @@ async fn run_locally(
     shutdown: Shutdown,
 ) -> Result<u8> {
     let aws = local::start(directory).await?;
+    let config = seal(config, directory, aws.endpoint(), args.yes)?;
+    let Some(config) = worker::await_complete(&config, &Aws::new(), &shutdown).await? else {
+        aws.stop().await;
+        return Ok(0);
+    };
     let mut config = seal(config, directory, aws.endpoint(), args.yes)?;
     make_what_is_named(&aws, &mut config).await?;
     local::banner(&aws, directory, &config);
