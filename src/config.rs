@@ -13,6 +13,7 @@ use std::time::Duration;
 
 mod aws;
 mod check;
+mod database;
 mod document;
 mod events;
 pub mod env;
@@ -37,6 +38,7 @@ mod zc;
 mod tests;
 
 pub use self::aws::{Aws, Credentials, Secret};
+pub use self::database::{DatabaseParts, DatabaseServer, SqlProtocol, SqlTls};
 pub(crate) use self::events::route_mistakes;
 pub use self::events::{Events, Initialization, region_of_topic, topic_name};
 pub use self::handler::{Exec, Handler, Http};
