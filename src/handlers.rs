@@ -6,6 +6,7 @@ mod check;
 mod exec;
 mod http;
 mod print;
+mod spool;
 
 use std::fmt::Write as _;
 
@@ -28,6 +29,7 @@ pub fn build(settings: &config::Handler, name: &str, aws: &Aws) -> Result<BoxHan
     match settings {
         config::Handler::Exec(settings) => exec::build(settings, name),
         config::Handler::Http(settings) => http::build(settings, name),
+        config::Handler::Spool(settings) => Ok(spool::build(settings, name)),
         config::Handler::Print => Ok(print::build(name)),
     }
 }

@@ -4,6 +4,7 @@
 
 mod exec;
 mod http;
+mod spool;
 
 use std::collections::BTreeMap;
 
@@ -13,6 +14,7 @@ use crate::event::Pattern;
 
 pub use exec::Exec;
 pub use http::Http;
+pub use spool::IntoSpool;
 
 /// `[queue.NAME.handler.KIND]`: what is done with a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +23,8 @@ pub enum Handler {
     Exec(Exec),
     /// POST to an endpoint.
     Http(Http),
+    /// Write the body into a spool directory.
+    Spool(IntoSpool),
     /// Print it on standard output.
     Print,
 }
@@ -30,9 +34,10 @@ pub enum Handler {
 type Read = fn(&mut Section<'_>, &Written) -> Handler;
 
 /// Every kind.
-const KINDS: [(&str, Read); 3] = [
+const KINDS: [(&str, Read); 4] = [
     ("exec", |section, _| Handler::Exec(exec::read(section))),
     ("http", |section, _| Handler::Http(http::read(section))),
+    ("spool", |section, _| Handler::Spool(spool::read(section))),
     ("print", |_, _| Handler::Print),
 ];
 

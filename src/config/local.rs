@@ -97,8 +97,9 @@ impl Config {
             if let Some(set_aside) = &mut queue.set_aside {
                 under(local, set_aside, &format!("queue.{name}.set_aside"), &mut wrong);
             }
-            if !local.yes {
-                urls_beyond(name, queue, &mut wrong);
+            for (place, handler) in handlers(queue) {
+                let place = format!("queue.{name}.{place}");
+                stay_here(local, handler, &place, &mut wrong);
             }
         }
         for notification in self.notifications.values_mut() {
@@ -156,16 +157,24 @@ fn reduce_to_name(queue: &mut String) {
     }
 }
 
-fn urls_beyond(name: &str, queue: &Queue, wrong: &mut Vec<String>) {
-    let default = queue.handler.iter().map(|handler| ("handler".to_owned(), handler));
-    let routes =
-        queue.routes.iter().map(|(event, handler)| (format!("route.{event:?}.handler"), handler));
-    for (place, handler) in default.chain(routes) {
-        if let Handler::Http(http) = handler
-            && !names::is_loopback(&http.url)
-        {
-            let url = &http.url;
-            wrong.push(format!("queue.{name}.{place}.http.url = {url:?} leaves this host"));
+/// Every handler of a queue, with where it stands in the settings.
+fn handlers(queue: &mut Queue) -> impl Iterator<Item = (String, &mut Handler)> {
+    let default = queue.handler.iter_mut().map(|handler| ("handler".to_owned(), handler));
+    let routes = queue
+        .routes
+        .iter_mut()
+        .map(|(event, handler)| (format!("route.{event:?}.handler"), handler));
+    default.chain(routes)
+}
+
+fn stay_here(local: Local<'_>, handler: &mut Handler, place: &str, wrong: &mut Vec<String>) {
+    match handler {
+        Handler::Http(http) if !local.yes && !names::is_loopback(&http.url) => {
+            wrong.push(format!("{place}.http.url = {:?} leaves this host", http.url));
         }
+        Handler::Spool(spool) => {
+            under(local, &mut spool.directory, &format!("{place}.spool.directory"), wrong);
+        }
+        Handler::Exec(_) | Handler::Http(_) | Handler::Print => {}
     }
 }

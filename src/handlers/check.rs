@@ -15,20 +15,20 @@ pub fn check(name: &str, settings: &config::Queue) -> Vec<Finding> {
     let default = settings.handler.iter().map(|handler| (String::new(), handler));
     let routes =
         settings.routes.iter().map(|(event, handler)| (format!(" for {event:?}"), handler));
-    let programs = default.chain(routes).filter_map(|(event, handler)| match handler {
-        config::Handler::Exec(exec) => Some((event, exec)),
-        config::Handler::Http(_) | config::Handler::Print => None,
+    let found = default.chain(routes).filter_map(|(event, handler)| {
+        let finding = match handler {
+            config::Handler::Exec(exec) => of_program(exec),
+            config::Handler::Spool(spool) => of_directory(&spool.directory),
+            config::Handler::Http(_) | config::Handler::Print => return None,
+        };
+        Some(finding.about(format_args!("queue {name}{event}")))
     });
-    programs
-        .map(|(event, exec)| of_program(exec).about(format_args!("queue {name}{event}")))
-        .collect()
+    found.collect()
 }
 
 fn of_program(exec: &config::Exec) -> Finding {
-    if let Some(directory) = exec.directory.as_deref().filter(|directory| !directory.is_dir()) {
-        let shown = directory.display();
-        return Finding::broken(format!("the handler's directory {shown} is not there"))
-            .fix(format!("make it: mkdir -p {shown}, or correct directory"));
+    if let Some(missing) = exec.directory.as_deref().and_then(missing) {
+        return missing;
     }
     let program = exec.command.first().map_or("", String::as_str);
     if program.contains('/') {
@@ -48,6 +48,29 @@ fn of_program(exec: &config::Exec) -> Finding {
         Some(found) => Finding::good(format!("the handler {} can be started", found.display())),
         None => Finding::broken(format!("the handler {program} is in no directory of PATH"))
             .fix("write its whole path, or extend PATH where the daemon is started"),
+    }
+}
+
+/// What is said of a directory that is not there.
+fn missing(directory: &Path) -> Option<Finding> {
+    let shown = directory.display();
+    let missing = || {
+        Finding::broken(format!("the handler's directory {shown} is not there"))
+            .fix(format!("make it: mkdir -p {shown}, or correct directory"))
+    };
+    (!directory.is_dir()).then(missing)
+}
+
+/// Nothing is written to find out.
+fn of_directory(directory: &Path) -> Finding {
+    let shown = directory.display();
+    if let Some(missing) = missing(directory) {
+        return missing;
+    }
+    match access(directory, Access::WRITE_OK | Access::EXEC_OK) {
+        Ok(()) => Finding::good(format!("files can be written into {shown}")),
+        Err(error) => Finding::broken(format!("no file can be written into {shown}: {error}"))
+            .fix(format!("give the daemon's user the right to: chown or chmod {shown}")),
     }
 }
 

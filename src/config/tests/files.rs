@@ -125,7 +125,8 @@ fn the_defaults_of_the_reference_are_those_of_the_code() {
     let short = toml_text(
         "[queue.q]\nqueue = \"q\"\nhandler.exec.command = [\"/usr/local/bin/place-order\"]\n\
          route.\"OrderPlaced.shop\".handler.http.url = \"http://127.0.0.1:8080/orders\"\n\
-         route.\"Debug*\".handler.print = {}\nroute.payments.events = [\"PaymentReceived.bank\", \"Refund*\"]\n\
+         route.\"Debug*\".handler.print = {}\nroute.\"Archive*\".handler.spool.directory = \"/var/spool/longshore/archive\"\n\
+         route.payments.events = [\"PaymentReceived.bank\", \"Refund*\"]\n\
          route.payments.handler.print = {}\n",
     )
     .unwrap();
@@ -136,8 +137,7 @@ fn the_defaults_of_the_reference_are_those_of_the_code() {
 }
 
 /// Filters that let the events of all routes through.
-const ROUTED: &str =
-    "\nfilters = [\"OrderPlaced.shop\", \"DebugOrders.*\", \"PaymentReceived.bank\", \"Refund.*\"]";
+const ROUTED: &str = "\nfilters = [\"OrderPlaced.shop\", \"DebugOrders.*\", \"ArchiveOrders.*\", \"PaymentReceived.bank\", \"Refund.*\"]";
 
 /// Each `#key = value` is put to work alone, except for those that need or exclude another.
 #[test]
