@@ -13,6 +13,7 @@ use std::time::Duration;
 
 mod aws;
 mod check;
+mod database;
 mod document;
 mod elsewhere;
 mod events;
@@ -40,6 +41,7 @@ mod tests;
 
 pub use self::aws::{Aws, Credentials, Secret};
 pub use self::elsewhere::{Elsewhere, Reference};
+pub use self::database::{DatabaseParts, DatabaseServer, SqlProtocol, SqlTls};
 pub(crate) use self::events::route_mistakes;
 pub use self::events::{Events, Initialization, region_of_topic, topic_name};
 pub use self::handler::{Exec, Handler, Http, IntoSpool, Lambda, LambdaInput, S3, Sns, Sqs};

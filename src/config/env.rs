@@ -12,6 +12,10 @@ use super::aws::Secret;
 pub const CONFIG: &str = "LONGSHORE_CONFIG";
 /// Says what is logged, over `[log] level`: `debug`, or `warn,longshore::queue=debug`.
 pub const LOG: &str = "LONGSHORE_LOG";
+/// The URL of a database for `longshore sql`, where its command line names none.
+pub const SQL_URL: &str = "LONGSHORE_SQL_URL";
+/// The password for `longshore sql`, over that of the URL.
+pub const SQL_PASSWORD: &str = "LONGSHORE_SQL_PASSWORD";
 
 /// Where systemd puts what `LoadCredential=` names.
 const CREDENTIALS_DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
@@ -100,6 +104,15 @@ pub fn cache_directory() -> Option<PathBuf> {
     absolute("CACHE_DIRECTORY")
         .or_else(|| Some(absolute("XDG_CACHE_HOME")?.join("longshore")))
         .or_else(|| Some(absolute("HOME")?.join(".cache/longshore")))
+}
+
+/// The contents of a file that holds a secret and was named on the command line, without the newline
+/// at its end. Blocks while it reads.
+///
+/// # Errors
+/// Why it cannot be read.
+pub fn secret_file(file: &Path) -> Result<Secret, String> {
+    secret(file, &Environment::default())
 }
 
 /// The contents of a secret file, without the newline at its end.

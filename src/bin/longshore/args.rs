@@ -54,6 +54,8 @@ pub(crate) enum Command {
     Sqs(crate::sqs::Args),
     /// Create, find and delete topics, and who is subscribed to them
     Sns(crate::sns::Args),
+    /// Look at tables of SQL databases, fill and read them
+    Sql(crate::sql::Args),
     Publish(crate::publish::Args),
     FilterPolicies(crate::events::FilterPolicies),
     InitializationType(crate::events::InitializationType),

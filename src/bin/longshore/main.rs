@@ -21,6 +21,7 @@ mod send;
 mod settings;
 mod setup;
 mod sns;
+mod sql;
 mod sqs;
 
 use std::process::ExitCode;
@@ -72,6 +73,7 @@ fn execute(args: Args) -> Result<u8> {
         Command::Redrive(redrive) => redrive::run(redrive),
         Command::Sqs(sqs) => sqs::run(sqs),
         Command::Sns(sns) => sns::run(sns),
+        Command::Sql(sql) => sql::run(sql),
         Command::Channels(verb) => channels::run(verb),
         Command::Completions(args) => completions::run(&args),
     }
