@@ -130,9 +130,8 @@ pub mod queue; //       poll, lease, admit, dispatch, settle
 pub mod spool; //       watch, scan, admit, upload, settle
 #[cfg(any(feature = "queue", feature = "spool"))]
 pub mod events; //      what is announced through a topic, and which of it a queue wants
-pub mod handlers; //    programs, HTTP endpoints, queues, topics, buckets, functions
 #[cfg(feature = "queue")]
-pub mod handlers; //    programs, HTTP endpoints, standard output
+pub mod handlers; //    programs, HTTP endpoints, queues, topics, buckets, functions
 // together
 #[cfg(all(feature = "queue", feature = "spool"))]
 pub mod wiring; //      topics, subscriptions, policies: checked and set up
