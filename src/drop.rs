@@ -7,7 +7,7 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags};
@@ -41,18 +41,31 @@ pub fn file(
     contents: &mut dyn Read,
     existing: Existing,
 ) -> Result<u64> {
-    let handle = rustix::fs::open(
-        directory,
-        OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC,
-        Mode::empty(),
-    )
-    .map_err(|error| step(&format!("opening {}", directory.display()), error.into()))?;
-    into(&handle, name, contents, existing)
+    into(&open(directory)?, name, contents, existing)
         .map_err(|error| error.within(&directory.display().to_string()))
+}
+
+/// A directory to drop files into.
+pub(crate) fn open(directory: &Path) -> Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    rustix::fs::open(directory, flags, Mode::empty())
+        .map_err(|error| step(&format!("opening {}", directory.display()), error.into()))
 }
 
 /// As [`file`], into a directory that is already open.
 pub(crate) fn into(
+    directory: &impl AsFd,
+    name: &OsStr,
+    contents: &mut dyn Read,
+    existing: Existing,
+) -> std::result::Result<u64, Fault> {
+    let bytes = unsynced(directory, name, contents, existing)?;
+    sync(directory, name)?;
+    Ok(bytes)
+}
+
+/// As [`into`] without its last step: until [`sync`] has returned, a power loss may take the name.
+pub(crate) fn unsynced(
     directory: &impl AsFd,
     name: &OsStr,
     contents: &mut dyn Read,
@@ -63,18 +76,18 @@ pub(crate) fn into(
         settle_name(directory, &temporary, name, existing)?;
         Ok(bytes)
     });
-    match written {
-        Ok(bytes) => {
-            rustix::fs::fsync(directory)
-                .map_err(|error| Fault::new("syncing the directory of", name, error.into()))?;
-            Ok(bytes)
-        }
-        Err((what, error)) => {
-            // Best effort: a temporary name is never taken for a file, and the error is what counts.
-            let _gone = rustix::fs::unlinkat(directory, &temporary, AtFlags::empty());
-            Err(Fault::new(what, name, error))
-        }
-    }
+    written.map_err(|(what, error)| {
+        // Best effort: a temporary name is never taken for a file, and the error is what counts.
+        let _gone = rustix::fs::unlinkat(directory, &temporary, AtFlags::empty());
+        Fault::new(what, name, error)
+    })
+}
+
+/// Syncs a directory: the names in it, of which `name` is told where that fails, outlive a power
+/// loss.
+pub(crate) fn sync(directory: &impl AsFd, name: &OsStr) -> std::result::Result<(), Fault> {
+    rustix::fs::fsync(directory)
+        .map_err(|error| Fault::new("syncing the directory of", name, error.into()))
 }
 
 /// Gives a file a new name that must be free; never replaces. Only for a file whose old name nobody
@@ -140,6 +153,12 @@ pub(crate) struct Fault {
 impl Fault {
     fn new(what: &'static str, name: &OsStr, error: io::Error) -> Self {
         Self { what, name: name.display().to_string(), error }
+    }
+
+    /// True where the fault lies with this one file: any other could still be dropped.
+    pub(crate) fn is_of_file(&self) -> bool {
+        // A directory stands under its name, or it is larger than a file may be.
+        matches!(Errno::from_io_error(&self.error), None | Some(Errno::ISDIR | Errno::FBIG))
     }
 
     /// The error, with the directory it happened in.

@@ -21,7 +21,7 @@ use crate::outcome::{Outcome, Unavailable};
 pub use extract::{FromMessage, Rejection};
 pub use lease::{Lease, LeaseKeeper};
 pub use route::Routes;
-pub use run::{Ending, Ran, run};
+pub use run::{Ending, Ran, run, run_all};
 pub use tuples::Handler;
 
 /// One message on its way through a handler.
@@ -36,15 +36,14 @@ pub struct Delivery {
 /// What came of one run: an outcome, or the handler could not even be started.
 pub type Verdict = Result<Outcome, Unavailable>;
 
-type Run = Pin<Box<dyn Future<Output = Verdict> + Send>>;
-type BatchRun = Pin<Box<dyn Future<Output = Vec<Verdict>> + Send>>;
+type Run = Pin<Box<dyn Future<Output = Vec<Verdict>> + Send>>;
 
 /// Any handler. Clones share it.
 #[derive(Clone)]
 pub struct BoxHandler {
     name: Arc<str>,
     most: NonZeroUsize,
-    call: Arc<dyn Fn(Vec<Delivery>) -> BatchRun + Send + Sync>,
+    call: Arc<dyn Fn(Vec<Delivery>) -> Run + Send + Sync>,
 }
 
 impl BoxHandler {
@@ -75,7 +74,7 @@ impl BoxHandler {
         F: Fn(Vec<Delivery>) -> R + Send + Sync + 'static,
         R: Future<Output = Vec<Verdict>> + Send + 'static,
     {
-        let call = move |deliveries| -> BatchRun { Box::pin(call(deliveries)) };
+        let call = move |deliveries| -> Run { Box::pin(call(deliveries)) };
         Self { name: name.into(), most, call: Arc::new(call) }
     }
 
@@ -89,12 +88,23 @@ impl BoxHandler {
         &self.name
     }
 
-    /// Runs it once. Whoever calls this bounds its time and catches its panics.
-    pub(crate) fn call(&self, delivery: Delivery) -> Run {
-        let run = (self.call)(vec![delivery]);
-        Box::pin(async move {
-            run.await.pop().unwrap_or_else(|| Ok(Outcome::retry("the handler gave no outcome")))
-        })
+    /// Runs it once, on at most [`most`](Self::most) messages; the verdicts as it gave them, be
+    /// they too few or too many. Whoever calls this bounds its time and catches its panics.
+    pub(crate) fn call_all(&self, deliveries: Vec<Delivery>) -> Run {
+        (self.call)(deliveries)
+    }
+
+    /// Runs it once, on a single message.
+    #[cfg(test)]
+    pub(crate) async fn call(&self, delivery: Delivery) -> Verdict {
+        let verdicts = self.call_all(vec![delivery]).await;
+        let [verdict] = <[Verdict; 1]>::try_from(verdicts).expect("one message, one verdict");
+        verdict
+    }
+
+    /// True where both are the same handler, so that their messages may stand in one batch.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.call, &other.call)
     }
 }
 

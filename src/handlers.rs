@@ -13,6 +13,7 @@ mod print;
 mod s3;
 mod sns;
 mod sqs;
+mod spool;
 
 use std::fmt::Write as _;
 
@@ -39,6 +40,7 @@ pub fn build(settings: &config::Handler, name: &str, aws: &Aws) -> Result<BoxHan
         config::Handler::Lambda(settings) => Ok(lambda::build(settings, name, aws)),
         #[cfg(not(feature = "lambda"))]
         config::Handler::Lambda(_) => Err(check::left_out("lambda")),
+        config::Handler::Spool(settings) => Ok(spool::build(settings, name)),
         config::Handler::Print => Ok(print::build(name)),
         config::Handler::S3(settings) => Ok(s3::build(settings, name, aws)),
         config::Handler::Sns(settings) => Ok(sns::build(settings, name, aws)),

@@ -99,6 +99,7 @@ pub mod error; //       what went wrong, to which thing, and what to do next
 pub mod outcome; //     done, retry, reject
 pub mod message; //     a message as its handler sees it
 pub mod event; //       the named kind of a message, and patterns over names
+pub mod key; //         the name of a file, and the key or id that it stands for
 pub mod units; //       durations and sizes as people write them
 pub mod template; //    texts that a message fills in
 pub mod backoff; //     how long to wait before the next attempt

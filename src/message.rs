@@ -97,6 +97,11 @@ impl Message {
         self.system("MessageGroupId")
     }
 
+    /// The group within which it has its place in an order, where it came from a FIFO queue.
+    pub fn fifo_group(&self) -> Option<&str> {
+        self.group().filter(|_| self.queue.strip_suffix(".fifo").is_some())
+    }
+
     /// The X-Ray trace it belongs to, as its sender wrote it.
     pub fn trace_header(&self) -> Option<&str> {
         self.system("AWSTraceHeader")

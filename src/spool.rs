@@ -13,7 +13,6 @@ mod check;
 mod deliver;
 mod directory;
 mod judge;
-pub mod key;
 mod lane;
 mod look;
 mod open;

@@ -8,6 +8,7 @@ mod lambda;
 mod s3;
 mod sns;
 mod sqs;
+mod spool;
 
 use std::collections::BTreeMap;
 
@@ -22,6 +23,7 @@ pub use lambda::{Lambda, LambdaInput};
 pub use s3::S3;
 pub use sns::Sns;
 pub use sqs::Sqs;
+pub use spool::IntoSpool;
 
 /// `[queue.NAME.handler.KIND]`: what is done with a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +34,8 @@ pub enum Handler {
     Http(Http),
     /// Call a function of AWS Lambda.
     Lambda(Lambda),
+    /// Write the body into a spool directory.
+    Spool(IntoSpool),
     /// Print it on standard output.
     Print,
     /// Put the body into a bucket.
@@ -47,10 +51,14 @@ pub enum Handler {
 type Read = fn(&mut Section<'_>, &Written) -> Handler;
 
 /// Every kind.
-const KINDS: [(&str, Read); 7] = [
+const KINDS: [(&str, Read); 8] = [
     ("exec", |section, _| Handler::Exec(exec::read(section))),
     ("http", |section, _| Handler::Http(http::read(section))),
     ("lambda", |section, aws| Handler::Lambda(lambda::read(section, aws))),
+const KINDS: [(&str, Read); 8] = [
+    ("exec", |section, _| Handler::Exec(exec::read(section))),
+    ("http", |section, _| Handler::Http(http::read(section))),
+    ("spool", |section, _| Handler::Spool(spool::read(section))),
     ("print", |_, _| Handler::Print),
     ("s3", |section, aws| Handler::S3(s3::read(section, aws))),
     ("sns", |section, aws| Handler::Sns(sns::read(section, aws))),
@@ -61,7 +69,7 @@ impl Handler {
     /// How it reaches AWS; nothing for one that does not.
     pub fn aws(&self) -> Option<&Aws> {
         match self {
-            Self::Exec(_) | Self::Http(_) | Self::Print => None,
+            Self::Exec(_) | Self::Http(_) | Self::Print | Self::Spool(_) => None,
             Self::Lambda(lambda) => Some(&lambda.aws),
             Self::S3(s3) => Some(&s3.aws),
             Self::Sns(sns) => Some(&sns.aws),
@@ -71,7 +79,7 @@ impl Handler {
 
     pub(super) fn aws_mut(&mut self) -> Option<&mut Aws> {
         match self {
-            Self::Exec(_) | Self::Http(_) | Self::Print => None,
+            Self::Exec(_) | Self::Http(_) | Self::Print | Self::Spool(_) => None,
             Self::Lambda(lambda) => Some(&mut lambda.aws),
             Self::S3(s3) => Some(&mut s3.aws),
             Self::Sns(sns) => Some(&mut sns.aws),
@@ -82,7 +90,11 @@ impl Handler {
     /// What it fills in from a message, which has to be asked for.
     pub(super) fn template(&self) -> Option<&Template> {
         match self {
-            Self::Exec(_) | Self::Http(_) | Self::Lambda(_) | Self::Print => None,
+            Self::Exec(_)
+            | Self::Http(_)
+            | Self::Lambda(_)
+            | Self::Print
+            | Self::Spool(_) => None,
             Self::S3(s3) => Some(&s3.key),
             Self::Sns(sns) => sns.group.as_ref(),
             Self::Sqs(sqs) => sqs.group.as_ref(),

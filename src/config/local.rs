@@ -97,11 +97,9 @@ impl Config {
             if let Some(set_aside) = &mut queue.set_aside {
                 under(local, set_aside, &format!("queue.{name}.set_aside"), &mut wrong);
             }
-            for handler in queue.handler.iter_mut().chain(queue.routes.values_mut()) {
-                seal_handler(handler, local.endpoint);
-            }
-            if !local.yes {
-                urls_beyond(name, queue, &mut wrong);
+            for (place, handler) in handlers(queue) {
+                let place = format!("queue.{name}.{place}");
+                stay_here(local, handler, &place, &mut wrong);
             }
         }
         for notification in self.notifications.values_mut() {
@@ -159,24 +157,27 @@ fn reduce_to_name(queue: &mut String) {
     }
 }
 
-fn urls_beyond(name: &str, queue: &Queue, wrong: &mut Vec<String>) {
-    for (event, handler) in queue.handlers() {
-        if let Handler::Http(http) = handler
-            && !names::is_loopback(&http.url)
-        {
-            let url = &http.url;
-            let place = event.map_or_else(String::new, |event| format!("route.{event:?}."));
-            wrong.push(format!("queue.{name}.{place}handler.http.url = {url:?} leaves this host"));
-        }
-    }
+/// Every handler of a queue, with where it stands in the settings.
+fn handlers(queue: &mut Queue) -> impl Iterator<Item = (String, &mut Handler)> {
+    let default = queue.handler.iter_mut().map(|handler| ("handler".to_owned(), handler));
+    let routes = queue
+        .routes
+        .iter_mut()
+        .map(|(event, handler)| (format!("route.{event:?}.handler"), handler));
+    default.chain(routes)
 }
 
-/// What a handler reaches at AWS, on the embedded one.
-fn seal_handler(handler: &mut Handler, endpoint: &str) {
+fn stay_here(local: Local<'_>, handler: &mut Handler, place: &str, wrong: &mut Vec<String>) {
     if let Some(aws) = handler.aws_mut() {
-        seal(aws, endpoint);
+        seal(aws, local.endpoint);
     }
     match handler {
+        Handler::Http(http) if !local.yes && !names::is_loopback(&http.url) => {
+            wrong.push(format!("{place}.http.url = {:?} leaves this host", http.url));
+        }
+        Handler::Spool(spool) => {
+            under(local, &mut spool.directory, &format!("{place}.spool.directory"), wrong);
+        }
         Handler::Sqs(sqs) => reduce_to_name(&mut sqs.queue),
         Handler::Sns(sns) => {
             sns.topic = sns.topic.rsplit(':').next().unwrap_or_default().to_owned();

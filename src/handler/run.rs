@@ -1,5 +1,5 @@
-//! One run of a handler, which always ends: by itself, or because its time is over, its lease is
-//! lost or the daemon aborts. A panic is a failed run, never a dead worker.
+//! One run of a handler on one message or several, which always ends: by itself, or because its time
+//! is over, its leases are lost or the daemon aborts. A panic is a failed run, never a dead worker.
 //!
 //! Surprising: a run that is told to end may still end *done* within the grace, and that counts.
 //! Only a handler that blocks its thread cannot be cut off; async code must not do that.
@@ -10,9 +10,9 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
-use super::{BoxHandler, Delivery, Run, Verdict};
+use super::{BoxHandler, Delivery, Lease, Run, Verdict};
 use crate::outcome::Outcome;
 use crate::shutdown::ABORT_GRACE;
 use crate::supervisor::panic_text;
@@ -54,54 +54,111 @@ impl Ending {
     }
 }
 
-/// Runs a handler once on a message, within a tracing span of its own.
-///
-/// A run that has to end is told so through its lease and has [`ABORT_GRACE`] to do it; then it is
-/// dropped. Dropping this future drops the run at once, without grace.
+/// Runs a handler once on a message: [`run_all`] for one.
 pub async fn run(
     handler: &BoxHandler,
     delivery: Delivery,
     timeout: Duration,
     abort: &CancellationToken,
 ) -> Ran {
-    let message = &delivery.message;
-    let span = tracing::info_span!(
-        "handle",
-        queue = %message.queue,
-        message_id = %message.id,
-        attempt = message.receive_count(),
-    );
-    let started = Instant::now();
-    let (verdict, ending) = bounded(handler, delivery, timeout, abort).instrument(span).await;
-    Ran { verdict, ending, duration: started.elapsed() }
+    let mut ran = run_all(handler, vec![delivery], timeout, abort).await;
+    ran.pop().unwrap_or_else(|| Ran {
+        verdict: Ok(cut_off(Ending::Aborted, timeout)),
+        ending: Ending::Aborted,
+        duration: Duration::ZERO,
+    })
 }
 
-async fn bounded(
+/// Runs a handler once on all of these messages, within a tracing span of its own; what came of
+/// each, in their order.
+///
+/// A message whose lease is lost meanwhile counts as lost, and the run goes on for the others; with
+/// the last of them it has to end. A run that has to end is told so through its leases and has
+/// [`ABORT_GRACE`] to do it; then it is dropped. Dropping this future drops the run at once, without
+/// grace. A message that the handler gave no verdict on is *retry*.
+pub async fn run_all(
     handler: &BoxHandler,
-    delivery: Delivery,
+    deliveries: Vec<Delivery>,
     timeout: Duration,
     abort: &CancellationToken,
-) -> (Verdict, Ending) {
-    let lease = delivery.lease.clone();
-    if lease.is_lost() {
-        return (Ok(cut_off(Ending::LeaseLost, timeout)), Ending::LeaseLost);
+) -> Vec<Ran> {
+    let started = Instant::now();
+    let leases: Vec<Lease> = deliveries.iter().map(|delivery| delivery.lease.clone()).collect();
+    // What is lost already is not handed over.
+    let lost: Vec<bool> = leases.iter().map(Lease::is_lost).collect();
+    let kept = deliveries.into_iter().zip(&lost).filter(|(_, lost)| !**lost);
+    let whole = kept.map(|(delivery, _)| delivery).collect();
+    let (verdicts, ending) = bounded(handler, whole, timeout, abort).await;
+    let duration = started.elapsed();
+    let mut verdicts = verdicts.into_iter();
+    let of_message = |(lease, lost_before): (Lease, bool)| {
+        let verdict = if lost_before { None } else { verdicts.next() };
+        let ending = match ending {
+            Ending::Finished if lease.is_lost() => Ending::LeaseLost,
+            _ if lost_before => Ending::LeaseLost,
+            ending => ending,
+        };
+        let verdict = match (verdict, ending) {
+            (Some(verdict), Ending::Finished) => verdict,
+            (None, Ending::Finished) => Ok(Outcome::retry("the handler gave no outcome")),
+            (Some(Ok(Outcome::Done)), _) => Ok(Outcome::Done),
+            (_, ending) => Ok(cut_off(ending, timeout)),
+        };
+        Ran { verdict, ending, duration }
+    };
+    leases.into_iter().zip(lost).map(of_message).collect()
+}
+
+/// The span of a run; that of a batch names its first message.
+fn span(deliveries: &[Delivery]) -> Span {
+    let Some(Delivery { message, .. }) = deliveries.first() else { return Span::none() };
+    let (queue, message_id, attempt) = (&*message.queue, &*message.id, message.receive_count());
+    match deliveries.len() {
+        1 => tracing::info_span!("handle", queue, message_id, attempt),
+        messages => tracing::info_span!("handle", queue, message_id, attempt, messages),
+    }
+}
+
+/// The verdicts in the order of the messages, be they too few, and why the run ended.
+async fn bounded(
+    handler: &BoxHandler,
+    deliveries: Vec<Delivery>,
+    timeout: Duration,
+    abort: &CancellationToken,
+) -> (Vec<Verdict>, Ending) {
+    if deliveries.is_empty() {
+        return (Vec::new(), Ending::LeaseLost);
     }
     if abort.is_cancelled() {
-        return (Ok(cut_off(Ending::Aborted, timeout)), Ending::Aborted);
+        return (Vec::new(), Ending::Aborted);
     }
-    let mut running = Running::start(handler, delivery);
-    let ending = tokio::select! {
-        // The reasons to end come first: a run that ends at once when told has not just finished.
-        biased;
-        () = lease.ended() => if lease.is_lost() { Ending::LeaseLost } else { Ending::Aborted },
-        () = abort.cancelled() => Ending::Aborted,
-        () = tokio::time::sleep(timeout) => Ending::TimedOut,
-        verdict = running.verdict() => return (verdict, Ending::Finished),
+    let leases: Vec<Lease> = deliveries.iter().map(|delivery| delivery.lease.clone()).collect();
+    let span = span(&deliveries);
+    let run = async {
+        let mut running = Running::start(handler, deliveries);
+        let ending = tokio::select! {
+            // The reasons to end come first: a run that ends at once when told has not just
+            // finished.
+            biased;
+            () = all_ended(&leases) => {
+                let lost = leases.iter().all(Lease::is_lost);
+                if lost { Ending::LeaseLost } else { Ending::Aborted }
+            }
+            () = abort.cancelled() => Ending::Aborted,
+            () = tokio::time::sleep(timeout) => Ending::TimedOut,
+            verdicts = running.verdicts() => return (verdicts, Ending::Finished),
+        };
+        leases.iter().for_each(Lease::end);
+        let grace = tokio::time::timeout(ABORT_GRACE, running.verdicts()).await;
+        (grace.unwrap_or_default(), ending)
     };
-    lease.end();
-    match tokio::time::timeout(ABORT_GRACE, running.verdict()).await {
-        Ok(Ok(Outcome::Done)) => (Ok(Outcome::Done), ending),
-        Ok(_) | Err(_) => (Ok(cut_off(ending, timeout)), ending),
+    run.instrument(span).await
+}
+
+/// Ends when nobody needs the run any more. Cancel-safe.
+async fn all_ended(leases: &[Lease]) {
+    for lease in leases {
+        lease.ended().await;
     }
 }
 
@@ -116,30 +173,42 @@ fn cut_off(ending: Ending, timeout: Duration) -> Outcome {
 
 /// A run under way, which cannot panic through: neither when called, nor while it runs, nor when
 /// it is dropped.
-struct Running(Option<Result<Run, Outcome>>);
+struct Running {
+    run: Option<Result<Run, Outcome>>,
+    name: String,
+    messages: usize,
+}
 
 impl Running {
-    fn start(handler: &BoxHandler, delivery: Delivery) -> Self {
-        let called = catch_unwind(AssertUnwindSafe(|| handler.call(delivery)));
-        Self(Some(called.map_err(|panic| panicked(panic.as_ref()))))
+    fn start(handler: &BoxHandler, deliveries: Vec<Delivery>) -> Self {
+        let messages = deliveries.len();
+        let called = catch_unwind(AssertUnwindSafe(|| handler.call_all(deliveries)));
+        let run = called.map_err(|panic| panicked(panic.as_ref()));
+        Self { run: Some(run), name: handler.name().to_owned(), messages }
     }
 
     /// What came of it. Cancel-safe; once it has ended there is nothing more to ask for.
-    async fn verdict(&mut self) -> Verdict {
-        match &mut self.0 {
-            Some(Ok(run)) => match AssertUnwindSafe(run).catch_unwind().await {
-                Ok(verdict) => verdict,
-                Err(panic) => Ok(panicked(panic.as_ref())),
-            },
-            Some(Err(outcome)) => Ok(outcome.clone()),
+    async fn verdicts(&mut self) -> Vec<Verdict> {
+        let ended = match &mut self.run {
+            Some(Ok(run)) => {
+                AssertUnwindSafe(run).catch_unwind().await.map_err(|panic| panicked(panic.as_ref()))
+            }
+            Some(Err(outcome)) => Err(outcome.clone()),
             None => std::future::pending().await,
+        };
+        let mut verdicts = ended.unwrap_or_else(|outcome| vec![Ok(outcome); self.messages]);
+        if verdicts.len() > self.messages {
+            let (handler, verdicts, messages) = (&*self.name, verdicts.len(), self.messages);
+            tracing::warn!(handler, verdicts, messages, "handler gave more outcomes than messages");
         }
+        verdicts.truncate(self.messages);
+        verdicts
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let run = self.0.take();
+        let run = self.run.take();
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(run))) {
             tracing::error!(error = %panic_text(panic.as_ref()), "handler panicked while it was dropped");
         }

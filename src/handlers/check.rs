@@ -29,6 +29,7 @@ async fn of_handler(handler: &config::Handler, aws: &Aws) -> Vec<Finding> {
     match handler {
         config::Handler::Exec(exec) => vec![of_program(exec)],
         config::Handler::Http(_) | config::Handler::Print => Vec::new(),
+        config::Handler::Spool(spool) => vec![of_directory(&spool.directory)],
         #[cfg(feature = "lambda")]
         config::Handler::Lambda(settings) => vec![super::lambda::check(settings, aws).await],
         #[cfg(not(feature = "lambda"))]
@@ -47,10 +48,8 @@ pub(super) fn left_out(kind: &str) -> Error {
 }
 
 fn of_program(exec: &config::Exec) -> Finding {
-    if let Some(directory) = exec.directory.as_deref().filter(|directory| !directory.is_dir()) {
-        let shown = directory.display();
-        return Finding::broken(format!("the handler's directory {shown} is not there"))
-            .fix(format!("make it: mkdir -p {shown}, or correct directory"));
+    if let Some(missing) = exec.directory.as_deref().and_then(missing) {
+        return missing;
     }
     let program = exec.command.first().map_or("", String::as_str);
     if program.contains('/') {
@@ -70,6 +69,29 @@ fn of_program(exec: &config::Exec) -> Finding {
         Some(found) => Finding::good(format!("the handler {} can be started", found.display())),
         None => Finding::broken(format!("the handler {program} is in no directory of PATH"))
             .fix("write its whole path, or extend PATH where the daemon is started"),
+    }
+}
+
+/// What is said of a directory that is not there.
+fn missing(directory: &Path) -> Option<Finding> {
+    let shown = directory.display();
+    let missing = || {
+        Finding::broken(format!("the handler's directory {shown} is not there"))
+            .fix(format!("make it: mkdir -p {shown}, or correct directory"))
+    };
+    (!directory.is_dir()).then(missing)
+}
+
+/// Nothing is written to find out.
+fn of_directory(directory: &Path) -> Finding {
+    let shown = directory.display();
+    if let Some(missing) = missing(directory) {
+        return missing;
+    }
+    match access(directory, Access::WRITE_OK | Access::EXEC_OK) {
+        Ok(()) => Finding::good(format!("files can be written into {shown}")),
+        Err(error) => Finding::broken(format!("no file can be written into {shown}: {error}"))
+            .fix(format!("give the daemon's user the right to: chown or chmod {shown}")),
     }
 }
 

@@ -14,15 +14,16 @@ use tokio_util::sync::CancellationToken;
 use super::candidate::{Candidate, Hint, Job, Record};
 use super::deliver::{self, LARGEST_OBJECT, Load, Means, Refusal, Target, message, sns, sqs};
 use super::directory::{self, Directory};
+use super::lane;
 use super::open::{self, Id, Opened, Place, Stamp, Writer};
 use super::quarantine::Kept;
 use super::settle::{Aside, Settled};
 use super::sidecar::{self, Found};
-use super::{key, lane};
 use crate::aws::Aws;
 use crate::backoff::Backoff;
 use crate::config::{self, Destination, Outlet};
 use crate::error::{Error, Kind, Result};
+use crate::key;
 use crate::toolkit::outbox::sidecar::Sidecar;
 use crate::toolkit::sqs::QueueUrl;
 

@@ -4,10 +4,10 @@
 use std::io;
 
 use super::directory::Directory;
-use super::key;
 use super::open::{self, Id, Opened};
 use super::sidecar;
 use crate::config::{Destination, Outbox, Spool};
+use crate::key;
 use crate::toolkit::outbox::sidecar::Sidecar;
 
 /// The lane of a file; nothing for one that goes its own way. Blocks.

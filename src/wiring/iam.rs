@@ -142,7 +142,10 @@ impl Grants {
         let Some(settings) = handler.aws() else { return Ok(()) };
         let connection = aws.connect(settings).await?;
         match handler {
-            config::Handler::Exec(_) | config::Handler::Http(_) | config::Handler::Print => {}
+            config::Handler::Exec(_)
+            | config::Handler::Http(_)
+            | config::Handler::Print
+            | config::Handler::Spool(_) => {}
             config::Handler::Lambda(lambda) => {
                 let function = Owner::of(account, &connection).await?.function(&lambda.function);
                 self.allow(&function, &["lambda:InvokeFunction"]);

@@ -18,6 +18,7 @@ mod bad_input;
 mod channels;
 mod checks;
 mod commands;
+mod destinations;
 mod dynamodb;
 mod embedding;
 mod house;

@@ -1,7 +1,7 @@
 //! Queues and handlers from outside: the real binary between real processes, mostly against the
 //! embedded AWS as a process of its own, with the recording proxy in between.
 
-mod ground;
+pub(crate) mod ground;
 
 mod exec;
 mod failing;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use longshore::config::Ignore;
 use longshore::drop::{self, Existing};
 use longshore::error::{Error, Kind, Result};
-use longshore::spool::key::{self, KeyFault};
+use longshore::key::{self, KeyFault};
 use longshore::spool::rules;
 
 use crate::args::Put;

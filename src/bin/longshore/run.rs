@@ -128,7 +128,11 @@ async fn make_what_is_named(aws: &Local, config: &mut Config) -> Result<()> {
                 Handler::Sqs(sqs) => {
                     aws.ensure_queue(&sqs.queue)?;
                 }
-                Handler::Exec(_) | Handler::Http(_) | Handler::Lambda(_) | Handler::Print => {}
+                Handler::Exec(_)
+                | Handler::Http(_)
+                | Handler::Lambda(_)
+                | Handler::Print
+                | Handler::Spool(_) => {}
             }
         }
         if let Some(dead_letters) = &queue.dead_letter_queue {

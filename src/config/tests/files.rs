@@ -134,7 +134,8 @@ fn the_defaults_of_the_reference_are_those_of_the_code() {
          route.\"Kept.shop\".handler.s3.bucket = \"my-bucket\"\n\
          route.\"Kept.shop\".handler.s3.key = \"{queue}/{year}/{month}/{day}/{message_id}.json\"\n\
          route.\"Computed.shop\".handler.lambda.function = \"place-order\"\n\
-         route.\"Debug*\".handler.print = {}\nroute.payments.events = [\"PaymentReceived.bank\", \"Refund*\"]\n\
+         route.\"Debug*\".handler.print = {}\nroute.\"Archive*\".handler.spool.directory = \"/var/spool/longshore/archive\"\n\
+         route.payments.events = [\"PaymentReceived.bank\", \"Refund*\"]\n\
          route.payments.handler.print = {}\n",
     )
     .unwrap();
@@ -145,7 +146,7 @@ fn the_defaults_of_the_reference_are_those_of_the_code() {
 }
 
 /// Filters that let the events of all routes through.
-const ROUTED: &str = "\nfilters = [\"OrderPlaced.shop\", \"DebugOrders.*\", \"PaymentReceived.bank\", \"Refund.*\", \
+const ROUTED: &str = "\nfilters = [\"OrderPlaced.shop\", \"DebugOrders.*\", \"ArchiveOrders.*\", \"PaymentReceived.bank\", \"Refund.*\", \
      \"Forwarded.shop\", \"Told.shop\", \"Kept.shop\", \"Computed.shop\"]";
 
 /// Each `#key = value` is put to work alone, except for those that need or exclude another.

@@ -63,18 +63,20 @@ fn what_leaves_is_refused_by_name_unless_yes() {
                 [spool.b]\ndirectory = \"../b\"\nbucket = \"bucket\"\n\
                 [queue.q]\nqueue = \"orders\"\nset_aside = \"/var/lib/x\"\n\
                 handler.http.url = \"http://10.0.0.1/\"\n\
-                route.\"A*\".handler.http.url = \"https://example.com/\"\n";
+                route.\"A*\".handler.http.url = \"https://example.com/\"\n\
+                route.B.handler.spool.directory = \"/var/spool/b\"\n";
     let config = toml_text(text).unwrap();
     let error = config.clone().local(here()).unwrap_err();
     assert_eq!(error.kind(), Kind::Settings);
     let shown = error.to_string();
-    assert_eq!(shown.lines().count(), 5, "{shown}");
+    assert_eq!(shown.lines().count(), 6, "{shown}");
     for key in [
         "spool.a.directory = \"/var/spool/a\"",
         "spool.b.directory = \"../b\"",
         "queue.q.set_aside = \"/var/lib/x\"",
         "queue.q.handler.http.url = \"http://10.0.0.1/\" leaves this host; --yes allows it",
         "queue.q.route.\"A*\".handler.http.url = \"https://example.com/\"",
+        "queue.q.route.\"B\".handler.spool.directory = \"/var/spool/b\"",
     ] {
         assert!(shown.contains(key), "{key} in {shown}");
     }

@@ -10,11 +10,12 @@ use rustix::io::Errno;
 use super::{Bench, End, Ready, unreadable};
 use crate::config::{Destination, Outbox, Outlet};
 use crate::error::{Error, Kind};
+use crate::key;
 use crate::spool::deliver::Refusal;
+use crate::spool::directory;
 use crate::spool::open::{Id, Stamp};
 use crate::spool::quarantine::{self, BoundFor, Reason};
 use crate::spool::settle::{self, Settled};
-use crate::spool::{directory, key};
 use crate::units;
 
 impl Bench {

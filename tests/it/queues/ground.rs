@@ -29,17 +29,17 @@ enum Sky {
     Ministack { _server: Emulator },
 }
 
-pub(super) struct Ground {
+pub(crate) struct Ground {
     _sky: Sky,
     /// Where the test's own client goes, past the proxy.
-    pub(super) upstream: String,
-    pub(super) sqs: aws_sdk_sqs::Client,
-    pub(super) proxy: Proxy,
+    pub(crate) upstream: String,
+    pub(crate) sqs: aws_sdk_sqs::Client,
+    pub(crate) proxy: Proxy,
     place: TempDir,
 }
 
 /// The embedded AWS as a process of its own, which hears nothing of a worker's drain.
-pub(super) fn embedded() -> Ground {
+pub(crate) fn embedded() -> Ground {
     let server = longshore(["local", "aws"]).start();
     let banner = server.wait_for_line(|line| line.contains("at http://127.0.0.1:"), PATIENCE);
     let (_, upstream) = banner.split_once(" at ").unwrap();
@@ -47,7 +47,7 @@ pub(super) fn embedded() -> Ground {
     Ground::new(Sky::Embedded { _server: server }, upstream)
 }
 
-pub(super) fn on_ministack() -> Ground {
+pub(crate) fn on_ministack() -> Ground {
     let server = ministack();
     let upstream = server.endpoint();
     Ground::new(Sky::Ministack { _server: server }, upstream)
@@ -61,7 +61,7 @@ impl Ground {
     }
 
     /// Makes a queue with attributes such as `("VisibilityTimeout", "2")`.
-    pub(super) async fn queue(&self, name: &str, attributes: &[(&str, &str)]) {
+    pub(crate) async fn queue(&self, name: &str, attributes: &[(&str, &str)]) {
         let mut create = self.sqs.create_queue().queue_name(name);
         for (name, value) in attributes {
             create = create.attributes(QueueAttributeName::from(*name), *value);
@@ -69,15 +69,15 @@ impl Ground {
         create.send().await.unwrap();
     }
 
-    pub(super) fn url(&self, queue: &str) -> String {
+    pub(crate) fn url(&self, queue: &str) -> String {
         format!("{}/000000000000/{queue}", self.upstream)
     }
 
-    pub(super) async fn send(&self, queue: &str, body: &str) {
+    pub(crate) async fn send(&self, queue: &str, body: &str) {
         self.send_with(queue, body, &[]).await;
     }
 
-    pub(super) async fn send_with(
+    pub(crate) async fn send_with(
         &self,
         queue: &str,
         body: &str,
@@ -89,13 +89,13 @@ impl Ground {
         send.set_message_attributes(Some(attributes)).send().await.unwrap();
     }
 
-    pub(super) async fn send_in_group(&self, queue: &str, group: &str, body: &str) {
+    pub(crate) async fn send_in_group(&self, queue: &str, group: &str, body: &str) {
         let send = self.sqs.send_message().queue_url(self.url(queue)).message_body(body);
         send.message_group_id(group).message_deduplication_id(body).send().await.unwrap();
     }
 
     /// Visible, and hidden, messages.
-    pub(super) async fn counts(&self, queue: &str) -> (usize, usize) {
+    pub(crate) async fn counts(&self, queue: &str) -> (usize, usize) {
         let ask = self.sqs.get_queue_attributes().queue_url(self.url(queue));
         let answer = ask.attribute_names(QueueAttributeName::All).send().await.unwrap();
         let attributes = answer.attributes.unwrap();
@@ -104,7 +104,7 @@ impl Ground {
     }
 
     /// Makes SQS deliver again what one daemon holds, as it may by its own rules.
-    pub(super) async fn deliver_again(&self, queue: &str) {
+    pub(crate) async fn deliver_again(&self, queue: &str) {
         let polls = self.proxy.of("ReceiveMessage").into_iter();
         let replies = polls.map(|poll| String::from_utf8_lossy(&poll.reply).into_owned());
         let handles = replies.filter_map(|reply| {
@@ -116,11 +116,11 @@ impl Ground {
         change.send().await.unwrap();
     }
 
-    pub(super) async fn wait_empty(&self, queue: &str) {
+    pub(crate) async fn wait_empty(&self, queue: &str) {
         self.wait_counts(queue, (0, 0)).await;
     }
 
-    pub(super) async fn wait_counts(&self, queue: &str, wanted: (usize, usize)) {
+    pub(crate) async fn wait_counts(&self, queue: &str, wanted: (usize, usize)) {
         let began = Instant::now();
         loop {
             let counts = self.counts(queue).await;
@@ -133,7 +133,7 @@ impl Ground {
     }
 
     /// All messages that are visible right now.
-    pub(super) async fn visible(&self, queue: &str) -> Vec<Message> {
+    pub(crate) async fn visible(&self, queue: &str) -> Vec<Message> {
         let mut all = Vec::new();
         loop {
             let receive = self.sqs.receive_message().queue_url(self.url(queue));
@@ -148,7 +148,7 @@ impl Ground {
     }
 
     /// A shell script for `exec`; `$D` in it is this ground's directory.
-    pub(super) fn script(&self, name: &str, text: &str) -> String {
+    pub(crate) fn script(&self, name: &str, text: &str) -> String {
         let text = format!("#!/bin/sh\nD='{}'\n{text}\n", self.place.path().display());
         // Renamed into place: no child of ours ever holds it open for writing when it is run.
         let (draft, path) = (self.path(&format!("{name}.draft")), self.path(name));
@@ -159,16 +159,16 @@ impl Ground {
     }
 
     /// A table of settings that runs such a script.
-    pub(super) fn exec(&self, table: &str, name: &str, text: &str) -> String {
+    pub(crate) fn exec(&self, table: &str, name: &str, text: &str) -> String {
         format!("[{table}.exec]\ncommand = [{:?}]\n", self.script(name, text))
     }
 
-    pub(super) fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.place.path().join(name)
     }
 
     /// The whole lines of a file that handlers append to.
-    pub(super) fn lines(&self, name: &str) -> Vec<String> {
+    pub(crate) fn lines(&self, name: &str) -> Vec<String> {
         let text = fs::read_to_string(self.path(name)).unwrap_or_default();
         text.split_inclusive('\n')
             .filter_map(|line| line.strip_suffix('\n'))
@@ -176,32 +176,32 @@ impl Ground {
             .collect()
     }
 
-    pub(super) fn wait_lines(&self, name: &str, count: usize) -> Vec<String> {
+    pub(crate) fn wait_lines(&self, name: &str, count: usize) -> Vec<String> {
         eventually(&format!("{count} lines in {name}"), PATIENCE, || {
             self.lines(name).len() >= count
         });
         self.lines(name)
     }
 
-    pub(super) fn launch(&self, settings: &str) -> Launch {
+    pub(crate) fn launch(&self, settings: &str) -> Launch {
         let path = self.path("longshore.toml");
         fs::write(&path, settings).unwrap();
         let launch = longshore(["run", "--config", path.to_str().unwrap()]);
         launch.endpoint(&self.proxy.endpoint())
     }
 
-    pub(super) fn run(&self, settings: &str) -> Daemon {
+    pub(crate) fn run(&self, settings: &str) -> Daemon {
         self.launch(settings).start()
     }
 
     /// The bodies of all calls of one operation, with when they arrived.
-    pub(super) fn calls(&self, operation: &str) -> Vec<(Instant, Value)> {
+    pub(crate) fn calls(&self, operation: &str) -> Vec<(Instant, Value)> {
         let all = self.proxy.of(operation).into_iter();
         all.map(|seen| (seen.at, serde_json::from_slice(&seen.body).unwrap())).collect()
     }
 
     /// What is true of every run: no poll was closed before its reply.
-    pub(super) fn no_poll_was_dropped(&self) {
+    pub(crate) fn no_poll_was_dropped(&self) {
         let polls = self.proxy.of("ReceiveMessage");
         let dropped = polls.iter().filter(|poll| poll.end == End::Abandoned).count();
         assert_eq!(dropped, 0, "of {} polls", polls.len());
@@ -210,11 +210,11 @@ impl Ground {
 
 /// Every delete that came by, with how much handlers had recorded by then.
 #[derive(Clone, Default)]
-pub(super) struct Witness(Arc<Mutex<Vec<(Value, usize)>>>);
+pub(crate) struct Witness(Arc<Mutex<Vec<(Value, usize)>>>);
 
 impl Ground {
     /// Watches deletes; handlers append a line to `evidence` for each message, after their work.
-    pub(super) fn watch_deletes(&self, evidence: &str) -> Witness {
+    pub(crate) fn watch_deletes(&self, evidence: &str) -> Witness {
         let (witness, path) = (Witness::default(), self.path(evidence));
         let writes = witness.clone();
         let look = move |seen: &Exchange| {
@@ -231,7 +231,7 @@ impl Ground {
 
     /// Each message was recorded, by the line that `line` makes of it, when it was deleted. Returns
     /// how many were.
-    pub(super) fn deleted_after(
+    pub(crate) fn deleted_after(
         &self,
         witness: &Witness,
         evidence: &str,
@@ -262,39 +262,39 @@ impl Ground {
 }
 
 /// How many entries each call of a batch operation had.
-pub(super) fn sizes(calls: &[(Instant, Value)]) -> Vec<usize> {
+pub(crate) fn sizes(calls: &[(Instant, Value)]) -> Vec<usize> {
     calls.iter().map(|(_, call)| call["Entries"].as_array().unwrap().len()).collect()
 }
 
-pub(super) fn text(value: &str) -> MessageAttributeValue {
+pub(crate) fn text(value: &str) -> MessageAttributeValue {
     MessageAttributeValue::builder().data_type("String").string_value(value).build().unwrap()
 }
 
 /// Lines of the log that contain all of these.
-pub(super) fn logged(daemon: &Daemon, wanted: &[&str]) -> usize {
+pub(crate) fn logged(daemon: &Daemon, wanted: &[&str]) -> usize {
     let lines = [daemon.stderr.all(), daemon.stdout.all()].concat();
     lines.iter().filter(|line| wanted.iter().all(|word| line.contains(word))).count()
 }
 
-pub(super) fn log_line(daemon: &Daemon, wanted: &[&str]) -> String {
+pub(crate) fn log_line(daemon: &Daemon, wanted: &[&str]) -> String {
     daemon.wait_for_line(|line| wanted.iter().all(|word| line.contains(word)), PATIENCE)
 }
 
 /// Ends it in order and says with which code.
-pub(super) fn stop(mut daemon: Daemon) -> i32 {
+pub(crate) fn stop(mut daemon: Daemon) -> i32 {
     daemon.terminate();
     daemon.wait(PATIENCE)
 }
 
 /// An HTTP endpoint for handlers, which writes down what it is sent.
-pub(super) struct Endpoint {
+pub(crate) struct Endpoint {
     server: Server,
     record: Record,
 }
 
 impl Endpoint {
     /// Answers each request, by what it is and its number from 0, with a status and headers.
-    pub(super) fn start<F>(answer: F) -> Endpoint
+    pub(crate) fn start<F>(answer: F) -> Endpoint
     where
         F: Fn(&Exchange, usize) -> (u16, Vec<(&'static str, String)>) + Send + Sync + 'static,
     {
@@ -317,15 +317,15 @@ impl Endpoint {
         Endpoint { server, record }
     }
 
-    pub(super) fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.server.endpoint())
     }
 
-    pub(super) fn seen(&self) -> Vec<Exchange> {
+    pub(crate) fn seen(&self) -> Vec<Exchange> {
         self.record.all().into_iter().filter(|seen| seen.end != End::Open).collect()
     }
 
-    pub(super) fn wait(&self, count: usize) -> Vec<Exchange> {
+    pub(crate) fn wait(&self, count: usize) -> Vec<Exchange> {
         eventually(&format!("{count} requests"), PATIENCE, || self.seen().len() >= count);
         self.seen()
     }

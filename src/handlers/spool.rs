@@ -1,0 +1,171 @@
+//! `spool`: writes each body into a directory, as a file of its own: whole, synced, and under the
+//! id of its message, so that a message which comes again replaces itself.
+//!
+//! What has been written outlives a power loss before a message is *done*. A batch shares the last
+//! step, the sync of the directory.
+
+use std::collections::HashSet;
+use std::ffi::OsStr;
+use std::num::NonZeroUsize;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::config;
+use crate::drop::{self, Existing};
+use crate::handler::{BoxHandler, Delivery, Verdict};
+use crate::key;
+use crate::message::Message;
+use crate::outcome::{Outcome, Unavailable};
+
+/// How many files share one sync of their directory.
+const MOST: NonZeroUsize = NonZeroUsize::MIN.saturating_add(9);
+
+pub(super) fn build(settings: &config::IntoSpool, name: &str) -> BoxHandler {
+    let directory: Arc<Path> = settings.directory.as_path().into();
+    BoxHandler::batch(name, MOST, move |deliveries| write(Arc::clone(&directory), deliveries))
+}
+
+/// Dropping this future does not take back what is being written.
+async fn write(directory: Arc<Path>, deliveries: Vec<Delivery>) -> Vec<Verdict> {
+    let count = deliveries.len();
+    match tokio::task::spawn_blocking(move || write_all(&directory, &deliveries)).await {
+        Ok(verdicts) => verdicts,
+        Err(failed) => {
+            vec![Ok(Outcome::retry(format!("writing was cut off: {failed}"))); count]
+        }
+    }
+}
+
+fn write_all(directory: &Path, deliveries: &[Delivery]) -> Vec<Verdict> {
+    let shown = directory.display().to_string();
+    let handle = match drop::open(directory) {
+        Ok(handle) => handle,
+        Err(error) => return vec![Err(Unavailable::new(error.told())); deliveries.len()],
+    };
+    let mut stopped = HashSet::new();
+    let mut verdicts = Vec::with_capacity(deliveries.len());
+    let mut last = None;
+    for delivery in deliveries {
+        let group = delivery.message.fifo_group();
+        let verdict = if group.is_some_and(|group| stopped.contains(group)) {
+            Ok(Outcome::retry("one before it in its group was not done"))
+        } else if delivery.lease.is_lost() {
+            Ok(Outcome::retry("the lease was lost"))
+        } else {
+            write_one(&handle, &shown, &delivery.message)
+        };
+        match (&verdict, group) {
+            (Ok(Outcome::Done), _) => last = Some(&delivery.message.id),
+            (_, Some(group)) => {
+                stopped.insert(group);
+            }
+            (_, None) => {}
+        }
+        verdicts.push(verdict);
+    }
+    if let Some(id) = last
+        && let Err(fault) = drop::sync(&handle, OsStr::new(id))
+    {
+        let unavailable = Unavailable::new(fault.within(&shown).told());
+        for verdict in verdicts.iter_mut().filter(|verdict| **verdict == Ok(Outcome::Done)) {
+            *verdict = Err(unavailable.clone());
+        }
+    }
+    verdicts
+}
+
+fn write_one(handle: &OwnedFd, shown: &str, message: &Message) -> Verdict {
+    let name = match key::encode(&message.id) {
+        Ok(name) => name,
+        Err(fault) => return Ok(Outcome::reject(fault.to_string())),
+    };
+    let body = &mut message.body.reader();
+    match drop::unsynced(handle, OsStr::new(&name), body, Existing::Replace) {
+        Ok(_bytes) => Ok(Outcome::Done),
+        Err(fault) if fault.is_of_file() => Ok(Outcome::retry(fault.within(shown).told())),
+        Err(fault) => Err(Unavailable::new(fault.within(shown).told())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+    use crate::handlers::samples;
+
+    fn handler(directory: &Path) -> BoxHandler {
+        build(&config::IntoSpool { directory: directory.to_owned() }, "spool")
+    }
+
+    fn deliveries(queue: &str, messages: &[(&str, &str)]) -> Vec<Delivery> {
+        let of = |&(id, body): &(&str, &str)| {
+            let message =
+                Message { id: id.to_owned(), queue: queue.to_owned(), ..samples::message(body) };
+            samples::delivery(message).0
+        };
+        messages.iter().map(of).collect()
+    }
+
+    #[tokio::test]
+    async fn each_message_is_one_file_and_replaces_itself() {
+        let directory = tempfile::tempdir().unwrap();
+        let handler = handler(directory.path());
+        for body in ["first", "again"] {
+            let verdicts = handler.call_all(deliveries("q", &[("a", body), ("../b", "")])).await;
+            assert_eq!(verdicts, [Ok(Outcome::Done), Ok(Outcome::Done)]);
+            assert_eq!(fs::read_to_string(directory.path().join("a")).unwrap(), body);
+        }
+        assert_eq!(fs::read(directory.path().join("..%2Fb")).unwrap(), b"");
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_directory_that_takes_nothing_is_no_fault_of_a_message() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("spool");
+        let handler = handler(&path);
+        let verdicts = handler.call_all(deliveries("q", &[("a", "1"), ("b", "2")])).await;
+        let told = |verdict: &Verdict| verdict.clone().unwrap_err().reason;
+        assert!(verdicts.iter().all(|verdict| told(verdict).contains("No such file")));
+        fs::write(&path, "").unwrap();
+        let verdicts = handler.call_all(deliveries("q", &[("a", "1")])).await;
+        assert!(told(&verdicts[0]).contains("Not a directory"), "{verdicts:?}");
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o500)).unwrap();
+        let verdicts = handler.call_all(deliveries("q", &[("a", "1")])).await;
+        if !rustix::process::geteuid().is_root() {
+            assert!(told(&verdicts[0]).contains("denied"), "{verdicts:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn one_that_cannot_be_written_holds_back_its_fifo_group_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::create_dir(directory.path().join("a")).unwrap();
+        let handler = handler(directory.path());
+        let messages = [("a", "1"), ("b", "2")];
+        let verdicts = handler.call_all(deliveries("q", &messages)).await;
+        assert!(
+            matches!(&verdicts[0], Ok(Outcome::Retry { reason, .. }) if reason.contains("irectory"))
+        );
+        assert_eq!(verdicts[1], Ok(Outcome::Done));
+        fs::remove_file(directory.path().join("b")).unwrap();
+        let verdicts = handler.call_all(deliveries("q.fifo", &messages)).await;
+        assert!(verdicts.iter().all(|verdict| matches!(verdict, Ok(Outcome::Retry { .. }))));
+        assert!(!directory.path().join("b").exists());
+    }
+
+    #[tokio::test]
+    async fn a_message_whose_lease_is_lost_is_not_written_any_more() {
+        let directory = tempfile::tempdir().unwrap();
+        let (delivery, keeper) = samples::delivery(samples::message("late"));
+        keeper.lose();
+        let verdicts = handler(directory.path()).call_all(vec![delivery]).await;
+        assert_eq!(verdicts, [Ok(Outcome::retry("the lease was lost"))]);
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+    }
+}
