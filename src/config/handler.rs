@@ -22,8 +22,8 @@ pub use http::Http;
 pub use lambda::{Lambda, LambdaInput};
 pub use s3::S3;
 pub use sns::Sns;
-pub use sqs::Sqs;
 pub use spool::IntoSpool;
+pub use sqs::Sqs;
 
 /// `[queue.NAME.handler.KIND]`: what is done with a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,13 +55,10 @@ const KINDS: [(&str, Read); 8] = [
     ("exec", |section, _| Handler::Exec(exec::read(section))),
     ("http", |section, _| Handler::Http(http::read(section))),
     ("lambda", |section, aws| Handler::Lambda(lambda::read(section, aws))),
-const KINDS: [(&str, Read); 8] = [
-    ("exec", |section, _| Handler::Exec(exec::read(section))),
-    ("http", |section, _| Handler::Http(http::read(section))),
-    ("spool", |section, _| Handler::Spool(spool::read(section))),
     ("print", |_, _| Handler::Print),
     ("s3", |section, aws| Handler::S3(s3::read(section, aws))),
     ("sns", |section, aws| Handler::Sns(sns::read(section, aws))),
+    ("spool", |section, _| Handler::Spool(spool::read(section))),
     ("sqs", |section, aws| Handler::Sqs(sqs::read(section, aws))),
 ];
 
@@ -90,11 +87,7 @@ impl Handler {
     /// What it fills in from a message, which has to be asked for.
     pub(super) fn template(&self) -> Option<&Template> {
         match self {
-            Self::Exec(_)
-            | Self::Http(_)
-            | Self::Lambda(_)
-            | Self::Print
-            | Self::Spool(_) => None,
+            Self::Exec(_) | Self::Http(_) | Self::Lambda(_) | Self::Print | Self::Spool(_) => None,
             Self::S3(s3) => Some(&s3.key),
             Self::Sns(sns) => sns.group.as_ref(),
             Self::Sqs(sqs) => sqs.group.as_ref(),

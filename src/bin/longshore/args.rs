@@ -54,6 +54,8 @@ pub(crate) enum Command {
     Sqs(crate::sqs::Args),
     /// Create, find and delete topics, and who is subscribed to them
     Sns(crate::sns::Args),
+    /// Call functions of AWS Lambda, once or for many inputs
+    Lambda(crate::lambda::Args),
     Publish(crate::publish::Args),
     FilterPolicies(crate::events::FilterPolicies),
     InitializationType(crate::events::InitializationType),

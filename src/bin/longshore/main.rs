@@ -6,6 +6,7 @@ mod channels;
 mod check;
 mod consent;
 mod events;
+mod lambda;
 mod lines;
 mod local;
 mod policy;
@@ -71,6 +72,7 @@ fn execute(args: Args) -> Result<u8> {
         Command::Redrive(redrive) => redrive::run(redrive),
         Command::Sqs(sqs) => sqs::run(sqs),
         Command::Sns(sns) => sns::run(sns),
+        Command::Lambda(verb) => lambda::run(verb),
         Command::Channels(verb) => channels::run(verb),
     }
 }
