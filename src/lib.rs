@@ -116,7 +116,7 @@ pub mod handler; //     anything that judges a message; runs it, bounded
 pub mod queue; //       poll, lease, admit, dispatch, settle
 pub mod spool; //       watch, scan, admit, upload, settle
 pub mod events; //      what is announced through a topic, and which of it a queue wants
-pub mod handlers; //    programs, HTTP endpoints, standard output
+pub mod handlers; //    programs, HTTP endpoints, directories, standard output
 // together
 pub mod wiring; //      topics, subscriptions, policies: checked and set up
 pub mod status; //      /live, /ready, /metrics
