@@ -1,6 +1,7 @@
 //! The built-in kinds of handler: `[queue.NAME.handler.KIND]` becomes a [`BoxHandler`].
 //!
-//! They know messages and leases, and nothing of queues and spools.
+//! They know messages and leases, and nothing of queues and spools: the kind `spool` writes files,
+//! and whoever watches the directory takes them.
 
 mod check;
 mod exec;
