@@ -40,8 +40,8 @@ mod zc;
 mod tests;
 
 pub use self::aws::{Aws, Credentials, Secret};
-pub use self::elsewhere::{Elsewhere, Reference};
 pub use self::database::{DatabaseParts, DatabaseServer, SqlProtocol, SqlTls};
+pub use self::elsewhere::{Elsewhere, Reference};
 pub(crate) use self::events::route_mistakes;
 pub use self::events::{Events, Initialization, region_of_topic, topic_name};
 pub use self::handler::{Exec, Handler, Http, IntoSpool, Lambda, LambdaInput, S3, Sns, Sqs};

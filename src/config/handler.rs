@@ -4,11 +4,11 @@
 
 mod exec;
 mod http;
-mod spool;
 mod lambda;
 mod s3;
 mod sns;
 mod sqs;
+mod spool;
 
 use std::collections::BTreeMap;
 
@@ -32,10 +32,10 @@ pub enum Handler {
     Exec(Exec),
     /// POST to an endpoint.
     Http(Http),
-    /// Write the body into a spool directory.
-    Spool(IntoSpool),
     /// Call a function of AWS Lambda.
     Lambda(Lambda),
+    /// Write the body into a spool directory.
+    Spool(IntoSpool),
     /// Print it on standard output.
     Print,
     /// Put the body into a bucket.
@@ -88,6 +88,8 @@ impl Handler {
     pub(super) fn template(&self) -> Option<&Template> {
         match self {
             Self::Exec(_) | Self::Http(_) | Self::Lambda(_) | Self::Print | Self::Spool(_) => None,
+            Self::Exec(_) | Self::Http(_) | Self::Lambda(_) | Self::Print => None,
+            Self::Spool(spool) => Some(&spool.name),
             Self::S3(s3) => Some(&s3.key),
             Self::Sns(sns) => sns.group.as_ref(),
             Self::Sqs(sqs) => sqs.group.as_ref(),
