@@ -24,7 +24,11 @@
 //! fail, or its handler unavailable. [`haul`] returns the daemon that is left running, for more
 //! assertions on its log.
 
+mod lambda;
+mod s3;
+mod sns;
 mod spool;
+mod sqs;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};

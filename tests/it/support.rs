@@ -8,6 +8,7 @@ pub(crate) mod daemon;
 pub(crate) mod database;
 pub(crate) mod emulator;
 pub(crate) mod exchange;
+pub(crate) mod functions;
 pub(crate) mod lines;
 pub(crate) mod proxy;
 pub(crate) mod redis;

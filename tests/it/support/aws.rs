@@ -37,3 +37,8 @@ pub(crate) fn sns(endpoint: &str) -> aws_sdk_sns::Client {
 pub(crate) fn dynamodb(endpoint: &str) -> aws_sdk_dynamodb::Client {
     aws_sdk_dynamodb::Client::new(&settings(endpoint))
 }
+
+/// A Lambda client.
+pub(crate) fn lambda(endpoint: &str) -> aws_sdk_lambda::Client {
+    aws_sdk_lambda::Client::new(&settings(endpoint))
+}
