@@ -88,7 +88,7 @@ async fn write(
 ) -> Result<()> {
     let (pieces, waiting) = mpsc::channel(WAITING);
     let blocking = Blocking::new(1);
-    let writing = blocking.run(move || {
+    let written = blocking.run(move || {
         let mut contents = Pieces { waiting, piece: Bytes::new() };
         drop::dated(&directory, &name, &mut contents, Existing::Replace, modified)
     });
@@ -103,7 +103,7 @@ async fn write(
             }
         }
     };
-    let (read, written): (Result<()>, _) = futures_util::join!(reading, writing);
+    let (read, written): (Result<()>, _) = futures_util::join!(reading, written);
     // What broke the reading is why the writing failed.
     read?;
     written?.map(|_bytes| ())
