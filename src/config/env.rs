@@ -93,6 +93,15 @@ pub fn settings_file(named: Option<&Path>) -> PathBuf {
     }
 }
 
+/// Where copies lie that can be made again: `$CACHE_DIRECTORY` (systemd's), else
+/// `$XDG_CACHE_HOME/longshore`, else `~/.cache/longshore`; nothing without a home.
+pub fn cache_directory() -> Option<PathBuf> {
+    let absolute = |name| value(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    absolute("CACHE_DIRECTORY")
+        .or_else(|| Some(absolute("XDG_CACHE_HOME")?.join("longshore")))
+        .or_else(|| Some(absolute("HOME")?.join(".cache/longshore")))
+}
+
 /// The contents of a secret file, without the newline at its end.
 ///
 /// A relative name is looked for among the systemd credentials first.

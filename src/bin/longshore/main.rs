@@ -16,6 +16,7 @@ mod put;
 mod reach;
 mod redrive;
 mod run;
+mod s3;
 mod say;
 mod send;
 mod settings;
@@ -70,6 +71,7 @@ fn execute(args: Args) -> Result<u8> {
         Command::FilterPolicies(args) => events::filter_policies(&args),
         Command::InitializationType(args) => events::initialization_type(&args),
         Command::Redrive(redrive) => redrive::run(redrive),
+        Command::S3(s3) => s3::run(s3),
         Command::Sqs(sqs) => sqs::run(sqs),
         Command::Sns(sns) => sns::run(sns),
         Command::Channels(verb) => channels::run(verb),

@@ -30,7 +30,7 @@ fn read(store: &Store, name: &str, contents: &[u8]) -> bool {
 
 /// The only file of that name.
 fn path(store: &Store, name: &str) -> PathBuf {
-    let mut entries = entries(&store.shelf(name)).unwrap();
+    let mut entries = entries(&store.drawer(name)).unwrap();
     entries.retain(|entry| crc_of(entry, name).is_some());
     assert_eq!(entries.len(), 1);
     entries[0].path()
@@ -120,7 +120,7 @@ fn a_damaged_file_is_never_handed_out() {
         // S3 need not have told a CRC: ours is in the name.
         let wanted = Wanted { crc: None, ..wanted("aa", b"precious") };
         assert!(store.open(wanted).unwrap().is_none());
-        assert!(entries(&store.shelf("aa")).unwrap().is_empty(), "and it is gone");
+        assert!(entries(&store.drawer("aa")).unwrap().is_empty(), "and it is gone");
     }
 }
 
@@ -155,6 +155,6 @@ fn nobody_else_may_look() {
     let store = store(directory.path(), 1_000);
     assert!(keep(&store, "aa", b"secret"));
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    assert_eq!((mode(&store.directory), mode(&store.shelf("aa"))), (0o700, 0o700));
+    assert_eq!((mode(&store.directory), mode(&store.drawer("aa"))), (0o700, 0o700));
     assert_eq!(mode(&path(&store, "aa")), 0o600);
 }
