@@ -18,8 +18,8 @@ use crate::reach::Reach;
 use crate::settings;
 use crate::sqs::Told;
 
-/// Lists, copies, reads and deletes objects and buckets. An object is named s3://BUCKET/KEY, a
-/// bucket s3://BUCKET.
+/// Lists, copies, reads and deletes objects and buckets. An object is named `s3://BUCKET/KEY`, a
+/// bucket `s3://BUCKET`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]

@@ -16,7 +16,8 @@ use crate::say;
 /// Byte by byte, unless an encoding is named: then it is a text in it, and written in UTF-8.
 #[derive(Debug, clap::Args)]
 pub(super) struct Cat {
-    /// The object: s3://BUCKET/KEY
+    /// The object
+    #[arg(value_name = "s3://BUCKET/KEY")]
     object: String,
     /// The encoding of the text, such as latin1 or utf-16le
     #[arg(long, value_name = "LABEL")]
@@ -26,21 +27,24 @@ pub(super) struct Cat {
 /// Tell what S3 knows of an object besides its bytes
 #[derive(Debug, clap::Args)]
 pub(super) struct Object {
-    /// The object: s3://BUCKET/KEY
+    /// The object
+    #[arg(value_name = "s3://BUCKET/KEY")]
     object: String,
 }
 
 /// Tell whether an object or a bucket exists; exits with 69 where it does not
 #[derive(Debug, clap::Args)]
 pub(super) struct Exists {
-    /// s3://BUCKET/KEY or s3://BUCKET
+    /// The object, or the bucket
+    #[arg(value_name = "s3://BUCKET[/KEY]")]
     object: String,
 }
 
 /// Make an address that reads an object for a while, for whoever has it
 #[derive(Debug, clap::Args)]
 pub(super) struct Presign {
-    /// The object: s3://BUCKET/KEY
+    /// The object
+    #[arg(value_name = "s3://BUCKET/KEY")]
     object: String,
     /// For so many seconds, at most seven days
     #[arg(long, value_name = "SECONDS", default_value_t = 3_600,
@@ -54,7 +58,8 @@ pub(super) struct Presign {
 /// Tell an object's own address, for those who may read it without a signature
 #[derive(Debug, clap::Args)]
 pub(super) struct Url {
-    /// The object: s3://BUCKET/KEY
+    /// The object
+    #[arg(value_name = "s3://BUCKET/KEY")]
     object: String,
 }
 

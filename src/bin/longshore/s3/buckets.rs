@@ -11,14 +11,16 @@ use crate::consent;
 /// Make a bucket, or find it there as our own
 #[derive(Debug, clap::Args)]
 pub(super) struct Make {
-    /// s3://BUCKET; it lies in the region that is asked (--region)
+    /// It lies in the region that is asked (--region)
+    #[arg(value_name = "s3://BUCKET")]
     bucket: String,
 }
 
 /// Delete an empty bucket
 #[derive(Debug, clap::Args)]
 pub(super) struct Remove {
-    /// s3://BUCKET
+    /// The bucket
+    #[arg(value_name = "s3://BUCKET")]
     bucket: String,
     /// Delete all its objects first
     #[arg(long)]

@@ -17,8 +17,8 @@ use crate::say;
 /// Without --recursive the prefix is a directory: what lies deeper is told by its prefix alone.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// s3://BUCKET/PREFIX [default: the buckets]
-    #[arg(value_name = "PREFIX")]
+    /// What lies below it [default: the buckets]
+    #[arg(value_name = "s3://BUCKET/PREFIX")]
     path: Option<String>,
     /// All that lies below the prefix, however deep
     #[arg(long)]

@@ -46,7 +46,8 @@ impl Done {
     pub(super) const fn cache(self) -> Option<&'static str> {
         match self {
             Self::Downloaded(Some(status)) => Some(status.label()),
-            _ => None,
+            Self::Uploaded | Self::Unchanged | Self::Downloaded(None) => None,
+            Self::Copied | Self::Moved => None,
         }
     }
 }
@@ -167,9 +168,13 @@ impl Carrier<'_> {
             let cached = cache.download(&bucket, &path.key, file).await?;
             return Ok(Done::Downloaded(Some(cached.status)));
         }
-        bucket.download(&path.key, file).await?;
+        let (_, facts) = bucket.download(&path.key, file).await?;
         if !self.moves {
             return Ok(Done::Downloaded(None));
+        }
+        if bucket.head(&path.key).await?.etag != facts.etag {
+            let what = format!("{path} was written again while it was fetched");
+            return Err(Error::new(Kind::Conflict, what).hint("it was not deleted; move it again"));
         }
         bucket.delete_one(&path.key).await?;
         Ok(Done::Moved)

@@ -16,10 +16,10 @@ use crate::{consent, say};
 /// Delete an object, or all below a prefix
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// s3://BUCKET/KEY
-    #[arg(value_name = "OBJECT")]
+    /// The object
+    #[arg(value_name = "s3://BUCKET/KEY")]
     path: String,
-    /// Every object whose key begins so; s3://BUCKET is all of them
+    /// Every object whose key begins so; of a bucket alone, all
     #[arg(long)]
     recursive: bool,
     /// Do not ask

@@ -22,7 +22,7 @@ const AT_ONCE: usize = 10;
 
 /// Copy files and objects: to S3, from S3, or within it
 ///
-/// A place is s3://BUCKET/KEY, the path of a file, or `-` for standard input or output. A file whose
+/// A place is `s3://BUCKET/KEY`, the path of a file, or `-` for standard input or output. A file whose
 /// object has the same content already is not written again.
 #[derive(Debug, clap::Args)]
 pub(super) struct Copy {
@@ -57,8 +57,8 @@ pub(super) struct Put {
 /// Get an object, or all below a prefix, from S3
 #[derive(Debug, clap::Args)]
 pub(super) struct Get {
-    /// s3://BUCKET/KEY
-    #[arg(value_name = "SRC")]
+    /// The object or prefix
+    #[arg(value_name = "s3://BUCKET/KEY")]
     from: OsString,
     /// The file or directory to get it into, or `-`
     #[arg(value_name = "DST", default_value = ".")]
@@ -72,10 +72,10 @@ pub(super) struct Get {
 
 #[derive(Debug, clap::Args)]
 struct Ends {
-    /// s3://BUCKET/KEY, the path of a file, or `-`
+    /// An object, the path of a file, or `-`
     #[arg(value_name = "SRC")]
     from: OsString,
-    /// s3://BUCKET/KEY, the path of a file, or `-`
+    /// An object, a prefix, the path of a file or directory, or `-`
     #[arg(value_name = "DST")]
     to: OsString,
     /// All that lies below the directory or prefix SRC
@@ -105,16 +105,20 @@ pub(super) async fn get(args: Get, s3: &S3) -> Result<u8> {
 impl Ends {
     async fn transfer(self, carrier: Carrier<'_>) -> Result<u8> {
         let (from, to) = (Place::read(&self.from)?, Place::read(&self.to)?);
+        let (from, to) = if self.recursive {
+            (from.as_tree(), to.as_tree())
+        } else {
+            let to = from.single(to)?;
+            (from, to)
+        };
         carrier.check(&from, &to, self.recursive)?;
         if !self.recursive {
-            let to = from.single(to)?;
             let bar = Progress::of_bytes(None);
             let done = carrier.carry(&from, &to, &bar).await?;
             drop(bar);
             tell(&carrier, &from, &to, done)?;
             return Ok(0);
         }
-        let (from, to) = (from.as_tree(), to.as_tree());
         all(&carrier, tree::below(&from, &to, carrier.s3)).await
     }
 }
@@ -123,16 +127,16 @@ impl Ends {
 /// others, unless none of them would fare better.
 async fn all(carrier: &Carrier<'_>, ways: impl Stream<Item = Result<Way>>) -> Result<u8> {
     let bar = Progress::start(None);
-    let carried = ways.map(|way| async {
+    let under_way = ways.map(|way| async {
         let Way { from, to } = way?;
         Ok::<_, Error>(match to {
             Ok(to) => carrier.carry(&from, &to, &bar).await.map(|done| (from, to, done)),
             Err(error) => Err(error),
         })
     });
-    let mut carried = pin!(carried.buffer_unordered(AT_ONCE));
+    let mut under_way = pin!(under_way.buffer_unordered(AT_ONCE));
     let (mut count, mut failed, mut worst) = (0, 0, None);
-    while let Some(ended) = carried.next().await {
+    while let Some(ended) = under_way.next().await {
         count += 1;
         match ended? {
             Ok((from, to, done)) => {
