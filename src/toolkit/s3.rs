@@ -69,6 +69,11 @@ impl Bucket {
         &self.name
     }
 
+    /// The connection that it is reached over.
+    pub const fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// The path of a key in it.
     pub fn path(&self, key: impl Into<String>) -> Path {
         Path::new(&self.name, key)

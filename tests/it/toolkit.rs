@@ -2,6 +2,7 @@
 
 mod commands;
 mod lookups;
+pub(crate) mod objects;
 mod receiving;
 mod resting;
 mod subscriptions;

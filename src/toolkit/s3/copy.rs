@@ -32,7 +32,7 @@ impl Bucket {
     /// [`Kind::Conflict`] where it changed meanwhile; [`Kind::Invalid`] for a copy onto itself that
     /// would change nothing; else what S3 says.
     pub async fn copy(&self, key: &str, to: &Path, options: &Put) -> Result<()> {
-        self.copy_above(LARGEST_COPY, COPIED_PART, key, to, options).await
+        self.copy_above((LARGEST_COPY, COPIED_PART), key, to, options).await
     }
 
     /// Copies an object and then deletes this one. When the delete fails, both are there.
@@ -50,8 +50,7 @@ impl Bucket {
 
     async fn copy_above(
         &self,
-        largest: u64,
-        part: u64,
+        (largest, part): (u64, u64),
         key: &str,
         to: &Path,
         options: &Put,
@@ -211,3 +210,6 @@ impl Copy<'_> {
         .await
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -103,7 +103,7 @@ fn below(key: &str) -> Option<&Path> {
 async fn write(mut fetched: Fetched, to: Destination, modified: Option<SystemTime>) -> Result<()> {
     let (pieces, waiting) = mpsc::channel(WAITING);
     let blocking = Blocking::new(1);
-    let writing = blocking.run(move || {
+    let written = blocking.run(move || {
         let mut contents = Pieces { waiting, piece: Bytes::new() };
         to.write(&mut contents, modified)
     });
@@ -118,7 +118,7 @@ async fn write(mut fetched: Fetched, to: Destination, modified: Option<SystemTim
             }
         }
     };
-    let (read, written): (Result<()>, _) = futures_util::join!(reading, writing);
+    let (read, written): (Result<()>, _) = futures_util::join!(reading, written);
     // What broke the reading is why the writing failed.
     read?;
     written?.map(|_bytes| ())

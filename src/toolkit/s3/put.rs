@@ -81,7 +81,7 @@ pub(super) use with_options;
 
 /// The key of a JSON object.
 pub(super) fn json_key(key: &str) -> Cow<'_, str> {
-    let has_end = key.ends_with(".json");
+    let has_end = key.strip_suffix(".json").is_some();
     if has_end { Cow::Borrowed(key) } else { Cow::Owned(format!("{key}.json")) }
 }
 

@@ -148,3 +148,47 @@ impl Act<'_> {
         format!("allow {action} on arn:aws:s3:::{bucket}/{key}{also}")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Error;
+    use aws_smithy_types::body::SdkBody;
+    use aws_smithy_types::error::ErrorMetadata;
+
+    use super::*;
+
+    fn refused(status: u16, code: Option<&str>, region: Option<&'static str>) -> Error {
+        let mut answer = Response::new(status.try_into().unwrap(), SdkBody::empty());
+        if let Some(region) = region {
+            answer.headers_mut().insert(REGION_HEADER, region);
+        }
+        let mut told = ErrorMetadata::builder();
+        if let Some(code) = code {
+            told = told.code(code);
+        }
+        let error = SdkError::service_error(ListObjectsV2Error::generic(told.build()), answer);
+        Act { doing: "listing", action: "s3:ListBucket", bucket: "b", key: "" }.refused(error)
+    }
+
+    #[test]
+    fn a_bucket_elsewhere_is_told_with_its_region() {
+        for (status, code) in [
+            (301, Some("PermanentRedirect")),
+            (400, Some("AuthorizationHeaderMalformed")),
+            (301, None),
+        ] {
+            let error = refused(status, code, Some("eu-west-1"));
+            assert_eq!(error.kind(), Kind::Missing);
+            for told in ["bucket \"b\" lies in region eu-west-1", "connect to region eu-west-1"] {
+                assert!(error.to_string().contains(told), "{error}");
+            }
+        }
+        assert!(refused(301, None, None).to_string().contains("in another region"));
+    }
+
+    #[test]
+    fn a_denial_names_what_to_allow() {
+        let error = refused(403, Some("AccessDenied"), Some("eu-west-1"));
+        assert!(error.to_string().contains("allow s3:ListBucket on arn:aws:s3:::b"), "{error}");
+    }
+}
