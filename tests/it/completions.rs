@@ -23,9 +23,10 @@ fn bash_takes_the_script_and_completes_commands_and_their_verbs() {
 #[test]
 fn every_shell_has_its_script_and_an_unknown_one_is_told_which_there_are() {
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
-        let script = longshore(["completions", shell]).finish().expect(0, &[]).stdout;
+        let script = longshore(["completions", shell]).finish();
+        assert_eq!((script.code, &*script.stderr), (0, ""), "{shell}");
         for command in ["run", "redrive", "completions"] {
-            assert!(script.contains(command), "{shell}: {command}");
+            assert!(script.stdout.contains(command), "{shell}: {command}");
         }
     }
     longshore(["completions", "tcsh"]).finish().expect(64, &["tcsh", "bash", "fish"]);

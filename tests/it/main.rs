@@ -33,6 +33,8 @@ mod queues;
 mod redrive_time;
 mod redriving;
 mod run_local;
+mod s3_cache;
+mod s3_tool;
 mod seeds;
 mod sending;
 mod setup;

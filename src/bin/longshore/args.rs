@@ -50,6 +50,8 @@ pub(crate) enum Command {
     Send(crate::send::Args),
     /// Move messages from one queue to another
     Redrive(crate::redrive::Args),
+    /// List, copy, read and delete objects and buckets
+    S3(crate::s3::Args),
     /// Create, ask, read, empty and delete queues
     Sqs(crate::sqs::Args),
     /// Create, find and delete topics, and who is subscribed to them

@@ -17,6 +17,7 @@ mod put;
 mod reach;
 mod redrive;
 mod run;
+mod s3;
 mod say;
 mod send;
 mod settings;
@@ -72,6 +73,7 @@ fn execute(args: Args) -> Result<u8> {
         Command::FilterPolicies(args) => events::filter_policies(&args),
         Command::InitializationType(args) => events::initialization_type(&args),
         Command::Redrive(redrive) => redrive::run(redrive),
+        Command::S3(s3) => s3::run(s3),
         Command::Sqs(sqs) => sqs::run(sqs),
         Command::Sns(sns) => sns::run(sns),
         Command::Sql(sql) => sql::run(sql),

@@ -31,7 +31,7 @@ pub struct OwnBucket {
 ///
 /// # Errors
 /// [`Kind::Denied`](crate::error::Kind::Denied) without `s3:ListAllMyBuckets`.
-pub fn buckets(client: &Client) -> impl Stream<Item = Result<OwnBucket>> + Send + 'static {
+pub fn buckets(client: &Client) -> impl Stream<Item = Result<OwnBucket>> + Send + use<> {
     let client = client.clone();
     let pages = stream::try_unfold(Some(None), move |from: Option<Option<String>>| {
         let client = client.clone();

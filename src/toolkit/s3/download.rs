@@ -29,24 +29,24 @@ impl Bucket {
     /// [`Kind::File`] where it cannot be written; [`Kind::Invalid`] for a key that leads out of its
     /// directory, or is no name of a file; else as [`get`](Self::get).
     pub async fn download(&self, key: &str, to: &Path) -> Result<(PathBuf, Facts)> {
-        let (path, directory) = self.destination(key, to).await?;
-        let Some(name) = path.file_name().map(ToOwned::to_owned) else {
-            return Err(Error::new(
-                Kind::Invalid,
-                format!("{} is no name of a file", to.display()),
-            ));
-        };
-        let facts = again(|| async {
-            let fetched = self.open(key, None).await?;
-            let facts = fetched.facts.clone();
-            write(fetched, directory.clone(), name.clone(), facts.modified).await?;
-            Ok(facts)
-        });
-        Ok((path, facts.await?))
+        let to = self.destination(key, to).await?;
+        let facts = self.download_to(key, &to).await?;
+        Ok((to.path, facts))
     }
 
-    /// Where the file of this key is to lie, and the directory, which is there when this returns.
-    async fn destination(&self, key: &str, to: &Path) -> Result<(PathBuf, PathBuf)> {
+    /// As [`download`](Self::download), to where the file is to lie.
+    pub(super) async fn download_to(&self, key: &str, to: &Destination) -> Result<Facts> {
+        again(|| async {
+            let fetched = self.open(key, None).await?;
+            let facts = fetched.facts.clone();
+            write(fetched, to.clone(), facts.modified).await?;
+            Ok(facts)
+        })
+        .await
+    }
+
+    /// Where the file of this key is to lie, in a directory that is there when this returns.
+    pub(super) async fn destination(&self, key: &str, to: &Path) -> Result<Destination> {
         let (to, key) = (to.to_owned(), key.to_owned());
         let what = format!("downloading {} to {}", self.path(&*key), to.display());
         let blocking = Blocking::new(1);
@@ -57,16 +57,36 @@ impl Bucket {
                 Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
                 _ => PathBuf::from("."),
             };
+            let name = path.file_name().ok_or(None)?.to_owned();
             std::fs::create_dir_all(&directory).map_err(Some)?;
-            Ok((path, directory))
+            Ok(Destination { path, directory, name })
         });
         let made: std::result::Result<_, Option<io::Error>> = made.await?;
         made.map_err(|error| match error {
             Some(error) => Error::new(Kind::File, what).because(error),
             None => Error::new(Kind::Invalid, what)
-                .because("the key is no name of a file below a directory")
+                .because("that is no name of a file below a directory")
                 .hint("name the file"),
         })
+    }
+}
+
+/// Where a file is to lie.
+#[derive(Debug, Clone)]
+pub(super) struct Destination {
+    pub(super) path: PathBuf,
+    directory: PathBuf,
+    name: OsString,
+}
+
+impl Destination {
+    /// Makes the file of what these contents yield. Blocks.
+    pub(super) fn write(
+        &self,
+        contents: &mut dyn Read,
+        modified: Option<SystemTime>,
+    ) -> Result<u64> {
+        drop::dated(&self.directory, &self.name, contents, Existing::Replace, modified)
     }
 }
 
@@ -80,17 +100,12 @@ fn below(key: &str) -> Option<&Path> {
 
 /// Writes an object into a file. Dropped midway, the writing thread sees that no end came, and takes
 /// away what it has written.
-async fn write(
-    mut fetched: Fetched,
-    directory: PathBuf,
-    name: OsString,
-    modified: Option<SystemTime>,
-) -> Result<()> {
+async fn write(mut fetched: Fetched, to: Destination, modified: Option<SystemTime>) -> Result<()> {
     let (pieces, waiting) = mpsc::channel(WAITING);
     let blocking = Blocking::new(1);
     let written = blocking.run(move || {
         let mut contents = Pieces { waiting, piece: Bytes::new() };
-        drop::dated(&directory, &name, &mut contents, Existing::Replace, modified)
+        to.write(&mut contents, modified)
     });
     let reading = async move {
         loop {

@@ -11,7 +11,7 @@ use futures_util::stream::try_unfold;
 use serde::de::DeserializeOwned;
 
 use super::facts::facts_of;
-use super::{Bucket, Facts, text};
+use super::{Bucket, Facts, Path, text};
 use crate::aws::again::again;
 use crate::error::{Error, Kind, Result};
 use crate::units;
@@ -157,9 +157,14 @@ impl Bucket {
     /// [`Kind::Corrupt`] where it is no JSON of this form; else as [`bytes`](Self::bytes).
     pub async fn json<T: DeserializeOwned>(&self, key: &str) -> Result<T> {
         let key = super::put::json_key(key);
-        serde_json::from_slice(&self.bytes(&key).await?).map_err(|error| {
-            let what = format!("reading {}: it is not the JSON expected", self.path(&*key));
-            Error::new(Kind::Corrupt, what).because(error)
-        })
+        of_json(&self.bytes(&key).await?, &self.path(&*key))
     }
+}
+
+/// The value that these bytes of an object are.
+pub(super) fn of_json<T: DeserializeOwned>(bytes: &[u8], path: &Path) -> Result<T> {
+    serde_json::from_slice(bytes).map_err(|error| {
+        let what = format!("reading {path}: it is not the JSON expected");
+        Error::new(Kind::Corrupt, what).because(error)
+    })
 }

@@ -60,7 +60,7 @@ impl Bucket {
         &self,
         prefix: &str,
         recursive: bool,
-    ) -> impl Stream<Item = Result<Entry>> + Send + 'static {
+    ) -> impl Stream<Item = Result<Entry>> + Send + use<> {
         let mut prefix = prefix.to_owned();
         if !recursive && !prefix.is_empty() && !prefix.ends_with('/') {
             prefix.push('/');

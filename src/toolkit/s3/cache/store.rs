@@ -45,8 +45,8 @@ impl Store {
     /// The contents of that name, looked through and found undamaged, from their beginning on;
     /// noted as used now. A damaged file is deleted and never handed out.
     pub(super) fn open(&self, wanted: Wanted<'_>) -> io::Result<Option<File>> {
-        let shelf = self.shelf(wanted.name);
-        for entry in entries(&shelf)? {
+        let drawer = self.drawer(wanted.name);
+        for entry in entries(&drawer)? {
             let Some(crc) = crc_of(&entry, wanted.name) else { continue };
             let path = entry.path();
             let mut opened = match File::open(&path) {
@@ -106,10 +106,10 @@ impl Store {
         if size != wanted.size || wanted.crc.is_some_and(|told| told != crc) {
             return Ok(false);
         }
-        let shelf = self.shelf(wanted.name);
-        DirBuilder::new().recursive(true).mode(0o700).create(&shelf)?;
+        let drawer = self.drawer(wanted.name);
+        DirBuilder::new().recursive(true).mode(0o700).create(&drawer)?;
         // Not synced: whoever opens it looks through it first.
-        let path = shelf.join(format!("{}-{crc:016x}", wanted.name));
+        let path = drawer.join(format!("{}-{crc:016x}", wanted.name));
         rustix::fs::rename(to, path)?;
         Ok(true)
     }
@@ -147,8 +147,8 @@ impl Store {
 
     fn look(&self) -> io::Result<Held> {
         let mut held = Held { bytes: 0, files: 0, oldest: BinaryHeap::new() };
-        for shelf in entries(&self.directory)? {
-            for file in entries(&shelf.path())? {
+        for drawer in entries(&self.directory)? {
+            for file in entries(&drawer.path())? {
                 // Somebody else may just have deleted it.
                 let Ok(about) = file.metadata() else { continue };
                 if about.is_file() {
@@ -163,7 +163,7 @@ impl Store {
         Ok(held)
     }
 
-    fn shelf(&self, name: &str) -> PathBuf {
+    fn drawer(&self, name: &str) -> PathBuf {
         self.directory.join(name.get(..2).unwrap_or(name))
     }
 }

@@ -12,7 +12,7 @@ fn store(directory: &Path, most: u64) -> Store {
 
 fn wanted<'a>(name: &'a str, contents: &[u8]) -> Wanted<'a> {
     let crc = Some(checksum(CrcAlgorithm::Crc64Nvme, contents));
-    Wanted { name, size: contents.len() as u64, crc }
+    Wanted { name, size: contents.len().try_into().unwrap(), crc }
 }
 
 fn keep(store: &Store, name: &str, contents: &[u8]) -> bool {
@@ -30,7 +30,7 @@ fn read(store: &Store, name: &str, contents: &[u8]) -> bool {
 
 /// The only file of that name.
 fn path(store: &Store, name: &str) -> PathBuf {
-    let mut entries = entries(&store.shelf(name)).unwrap();
+    let mut entries = entries(&store.drawer(name)).unwrap();
     entries.retain(|entry| crc_of(entry, name).is_some());
     assert_eq!(entries.len(), 1);
     entries[0].path()
@@ -79,9 +79,9 @@ fn a14_a_cache_of_100_bytes_never_holds_more_and_not_what_is_larger() {
 fn what_was_used_last_stays() {
     let directory = tempfile::tempdir().unwrap();
     let store = store(directory.path(), 100);
-    for (at, name) in ["aa", "bb", "cc", "dd"].into_iter().enumerate() {
+    for (at, name) in (1_000..).zip(["aa", "bb", "cc", "dd"]) {
         assert!(keep(&store, name, name.repeat(12).as_bytes()));
-        used(&store, name, 1_000 + at as u64);
+        used(&store, name, at);
     }
     // The oldest of the four is used again; the next two go.
     assert!(read(&store, "aa", "aa".repeat(12).as_bytes()));
@@ -120,7 +120,7 @@ fn a_damaged_file_is_never_handed_out() {
         // S3 need not have told a CRC: ours is in the name.
         let wanted = Wanted { crc: None, ..wanted("aa", b"precious") };
         assert!(store.open(wanted).unwrap().is_none());
-        assert!(entries(&store.shelf("aa")).unwrap().is_empty(), "and it is gone");
+        assert!(entries(&store.drawer("aa")).unwrap().is_empty(), "and it is gone");
     }
 }
 
@@ -155,6 +155,6 @@ fn nobody_else_may_look() {
     let store = store(directory.path(), 1_000);
     assert!(keep(&store, "aa", b"secret"));
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    assert_eq!((mode(&store.directory), mode(&store.shelf("aa"))), (0o700, 0o700));
+    assert_eq!((mode(&store.directory), mode(&store.drawer("aa"))), (0o700, 0o700));
     assert_eq!(mode(&path(&store, "aa")), 0o600);
 }
