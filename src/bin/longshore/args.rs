@@ -54,6 +54,8 @@ pub(crate) enum Command {
     Sqs(crate::sqs::Args),
     /// Create, find and delete topics, and who is subscribed to them
     Sns(crate::sns::Args),
+    /// Read, write, list and delete parameters
+    Ssm(crate::ssm::Args),
     Publish(crate::publish::Args),
     FilterPolicies(crate::events::FilterPolicies),
     InitializationType(crate::events::InitializationType),
