@@ -86,13 +86,13 @@ async fn every_value_that_is_not_there_is_told_with_its_line_and_ends_the_run() 
         launch(&proxy, command, &text).file("region", "us-east-1\n").finish().expect(
             78,
             &[
-                "c.toml:3:21: aws.secret_access_key = \"ssm://shop/key\": reading parameter \
+                "c.toml:3:21: aws.secret_access_key = ssm://shop/key: reading parameter \
                  /shop/key in us-east-1: ParameterNotFound",
-                "c.toml:5:17: aws.session_token = \"s3://nothing/here\": reading s3://nothing/here",
+                "c.toml:5:17: aws.session_token = s3://nothing/here: reading s3://nothing/here",
             ],
         );
     }
-    launch(&proxy, "run", &text).finish().expect(78, &["aws.region = \"file://region\": reading"]);
+    launch(&proxy, "run", &text).finish().expect(78, &["aws.region = file://region: reading"]);
     let seen = proxy.requests().len();
     let offline = longshore(["check", "--offline", "--config", "c.toml"]).file("c.toml", &text);
     let told = "note  aws.secret_access_key is not looked up at ssm://shop/key";

@@ -42,7 +42,10 @@ pub(crate) fn run(log: &LogArgs, args: Run) -> Result<u8> {
         }
     });
     ran.or_else(|error| {
-        tracing::error!(%error, "longshore ends");
+        // Of the settings there may be several mistakes.
+        for error in error.to_string().lines() {
+            tracing::error!(error, "longshore ends");
+        }
         let code = error.kind().exit_code();
         let told = target == LogTarget::Stderr && tracing::enabled!(tracing::Level::ERROR);
         if told { Ok(code) } else { Err(error) }

@@ -10,7 +10,7 @@ use longshore::{
     payload::codec,
     toolkit::{
         sqs::{self, NewQueue},
-        transport::{CanReceive, CanSend},
+        transport::{CanReceive, CanSend, Held},
     },
     worker::Worker,
 };

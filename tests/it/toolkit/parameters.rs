@@ -101,7 +101,6 @@ async fn a_refusal_names_the_parameter_and_what_to_do() {
         ("InvalidKeyId", Kind::Denied, "allow this action"),
         ("ParameterNotFound", Kind::Missing, "check its name"),
         ("ThrottlingException", Kind::Throttled, "parameter /key in us-east-1"),
-        ("InternalServerError", Kind::Invalid, "parameter /key in us-east-1"),
     ] {
         let answer = format!("{{\"__type\":\"{code}\",\"message\":\"no\"}}");
         proxy.on(1, |seen| seen.operation() == "GetParameter", Fault::Answer(400, answer));
