@@ -45,7 +45,6 @@ pub fn build(settings: &config::Handler, name: &str, aws: &Aws) -> Result<BoxHan
         config::Handler::Lambda(_) => {
             Err(Error::needs_feature("lambda", format!("the handler {name}")))
         }
-        config::Handler::Lambda(_) => Err(check::left_out("lambda")),
         config::Handler::Spool(settings) => Ok(spool::build(settings, name)),
         config::Handler::Print => Ok(print::build(name)),
         config::Handler::S3(settings) => Ok(s3::build(settings, name, aws)),

@@ -132,7 +132,6 @@ pub mod spool; //       watch, scan, admit, upload, settle
 #[cfg(any(feature = "queue", feature = "spool"))]
 pub mod events; //      what is announced through a topic, and which of it a queue wants
 #[cfg(feature = "queue")]
-pub mod handlers; //    programs, HTTP endpoints, queues, topics, buckets, functions
 pub mod handlers; //    programs, endpoints, directories, queues, topics, buckets, functions
 // together
 #[cfg(all(feature = "queue", feature = "spool"))]

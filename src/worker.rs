@@ -142,10 +142,8 @@ impl Worker {
     /// False where a stop was asked for meanwhile.
     async fn may_start(&mut self, shutdown: &Shutdown) -> Result<bool> {
         if self.config.elsewhere.is_unread() {
-            let aws = self.aws.clone();
-            let Some(config) = await_complete(&self.config, &aws, shutdown).await? else {
-                return Ok(false);
-            };
+            let waiting = Box::pin(await_complete(&self.config, &self.aws, shutdown));
+            let Some(config) = waiting.await? else { return Ok(false) };
             self.config = config;
             self.assemble()?;
         }

@@ -73,7 +73,7 @@ impl Elsewhere {
         let told = |reference: &Reference| {
             let Reference { line, column, key, locator } = reference;
             let why = refused.get(locator)?;
-            let message = format!("{key} = \"{locator}\": {why}");
+            let message = format!("{key} = {locator}: {why}");
             Some(Mistake { line: *line, column: *column, message })
         };
         let list = self.references.iter().filter_map(told).collect();

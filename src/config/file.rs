@@ -23,7 +23,7 @@ pub(super) fn read(document: &Document) -> Config {
     let mut root = Section::root(document);
     let drain_timeout = root.duration("drain_timeout", Duration::ZERO..=Duration::from_hours(12));
     let require_checks = root.flag("require_checks").unwrap_or(false);
-    let log = Log::read(root.table("log").as_written());
+    let log = Log::read(root.table("log").verbatim());
     let listen = status(root.table("status"));
 
     let mut aws = root.table("aws");

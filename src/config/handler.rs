@@ -87,7 +87,6 @@ impl Handler {
     /// What it fills in from a message, which has to be asked for.
     pub(super) fn template(&self) -> Option<&Template> {
         match self {
-            Self::Exec(_) | Self::Http(_) | Self::Lambda(_) | Self::Print | Self::Spool(_) => None,
             Self::Exec(_) | Self::Http(_) | Self::Lambda(_) | Self::Print => None,
             Self::Spool(spool) => Some(&spool.name),
             Self::S3(s3) => Some(&s3.key),

@@ -24,7 +24,7 @@ pub(super) struct Section<'d> {
     is_no_table: bool,
     asked: Vec<&'static str>,
     /// No text of it may stand elsewhere.
-    as_written: bool,
+    is_verbatim: bool,
 }
 
 impl<'d> Section<'d> {
@@ -37,7 +37,7 @@ impl<'d> Section<'d> {
             table,
             is_no_table: false,
             asked: Vec::new(),
-            as_written: false,
+            is_verbatim: false,
         }
     }
 
@@ -51,12 +51,12 @@ impl<'d> Section<'d> {
         }
         let at = node.map_or(at, |node| node.key_at);
         let is_no_table = other.is_some();
-        Self { document, path, at, table, is_no_table, asked: Vec::new(), as_written: false }
+        Self { document, path, at, table, is_no_table, asked: Vec::new(), is_verbatim: false }
     }
 
     /// The same table, needed before anything can be read from elsewhere.
-    pub(super) fn as_written(self) -> Self {
-        Self { as_written: true, ..self }
+    pub(super) fn verbatim(self) -> Self {
+        Self { is_verbatim: true, ..self }
     }
 
     /// The dotted name of this table.

@@ -58,6 +58,24 @@ impl<S: Clone + Send + Sync + 'static> Builder<S> {
     }
 
     /// Handles every message of `[queue.NAME]` that no event route takes.
+    ///
+    /// # As RelengAPI has it
+    /// `@app.aws.sqs_listen('us-west-2', 'my-queue')`, with region and queue in the settings, and
+    /// `payload = ["relengapi"]` for what `sqs_write` sent:
+    /// ```no_run
+    /// # fn example() -> longshore::error::Result<()> {
+    /// use longshore::{handler::extract::Json, worker::Worker};
+    ///
+    /// async fn my_queue_msg(Json(msg): Json<serde_json::Value>) {
+    ///     println!("{msg}"); // process the message
+    /// }
+    ///
+    /// let worker = Worker::builder(()).config("longshore.toml").queue("my-queue", my_queue_msg);
+    /// let listening = worker.build()?.start()?;
+    /// # listening.stop()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn queue<H, Args>(self, queue: &str, handler: H) -> Self
     where

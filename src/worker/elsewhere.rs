@@ -95,7 +95,7 @@ impl Reading {
         let mut refused = BTreeMap::new();
         let mut failed = None;
         for locator in self.left.clone() {
-            match locator::fetch(aws, &config.aws, &locator).await {
+            match Box::pin(locator::fetch(aws, &config.aws, &locator)).await {
                 Ok(value) => {
                     self.left.remove(&locator);
                     self.values.insert(locator, value);
@@ -127,6 +127,7 @@ fn is_refused(config: &Config, error: &Error) -> bool {
         | Kind::Conflict
         | Kind::Busy
         | Kind::Aborted
+        | Kind::Function
         | Kind::Bug => false,
     }
 }

@@ -2,3 +2,6 @@
 //! example at what it shows, and runs here.
 
 mod s3;
+mod aws;
+mod relengapi;
+mod ssm;

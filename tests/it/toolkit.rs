@@ -3,6 +3,7 @@
 mod commands;
 mod lookups;
 pub(crate) mod objects;
+mod parameters;
 mod receiving;
 mod resting;
 mod subscriptions;

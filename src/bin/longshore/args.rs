@@ -60,6 +60,8 @@ pub(crate) enum Command {
     Sql(crate::sql::Args),
     /// Call functions of AWS Lambda, once or for many inputs
     Lambda(crate::lambda::Args),
+    /// Read, write, list and delete parameters
+    Ssm(crate::ssm::Args),
     Publish(crate::publish::Args),
     FilterPolicies(crate::events::FilterPolicies),
     InitializationType(crate::events::InitializationType),

@@ -25,6 +25,7 @@ mod setup;
 mod sns;
 mod sql;
 mod sqs;
+mod ssm;
 
 use std::process::ExitCode;
 
@@ -78,6 +79,7 @@ fn execute(args: Args) -> Result<u8> {
         Command::Sns(sns) => sns::run(sns),
         Command::Sql(sql) => sql::run(sql),
         Command::Lambda(verb) => lambda::run(verb),
+        Command::Ssm(ssm) => ssm::run(ssm),
         Command::Channels(verb) => channels::run(verb),
         Command::Completions(args) => completions::run(&args),
     }

@@ -12,7 +12,7 @@ use longshore::supervisor::Tasks;
 use longshore::worker::{self, Worker};
 
 use crate::args::{self, DEFAULT_ENDPOINT, LogArgs, Run};
-use crate::{check, local, settings};
+use crate::{check, local, say, settings};
 
 /// Running work had to be cut off: try again later (sysexits.h).
 const CUT_OFF: u8 = 75;
@@ -37,12 +37,15 @@ pub(crate) fn run(log: &LogArgs, args: Run) -> Result<u8> {
         let mut beside = Tasks::new();
         beside.spawn("signals", Stop::install()?.forward(shutdown.clone()));
         match &args.local {
-            Some(directory) => run_locally(config, directory, &args, shutdown).await,
+            Some(directory) => Box::pin(run_locally(config, directory, &args, shutdown)).await,
             None => run_worker(Worker::new(config)?, args.once, shutdown).await,
         }
     });
     ran.or_else(|error| {
-        tracing::error!(%error, "longshore ends");
+        // Of the settings there may be several mistakes.
+        for error in error.to_string().lines() {
+            tracing::error!(error, "longshore ends");
+        }
         let code = error.kind().exit_code();
         let told = target == LogTarget::Stderr && tracing::enabled!(tracing::Level::ERROR);
         if told { Ok(code) } else { Err(error) }
@@ -81,6 +84,14 @@ async fn run_locally(
 ) -> Result<u8> {
     let aws = local::start(directory).await?;
     let config = seal(config, directory, aws.endpoint(), args.yes)?;
+    if config.elsewhere.is_unread() {
+        let endpoint = aws.endpoint();
+        say::line(format_args!("The settings name values, which are looked for at {endpoint}:"));
+        for one in config.elsewhere.references() {
+            say::line(format_args!("  {} = {}", one.key, one.locator));
+        }
+        say::line(format_args!("Put one there: longshore ssm put NAME --local={endpoint}"));
+    }
     let Some(config) = worker::await_complete(&config, &Aws::new(), &shutdown).await? else {
         aws.stop().await;
         return Ok(0);

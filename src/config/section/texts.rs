@@ -18,7 +18,7 @@ impl Section<'_> {
     ) -> Option<T> {
         let node = self.ask(key)?;
         let text = self.read(key, |node| value::text(&node.value))?;
-        self.placed(key, node.at, &text, &form, &form)
+        self.placed(key, (node.at, &text), &form, &form)
     }
 
     /// `found` is the form of a text that stands elsewhere. What it says of that text is told of
@@ -26,14 +26,13 @@ impl Section<'_> {
     fn placed<T>(
         &self,
         key: &str,
-        at: usize,
-        text: &str,
+        (at, text): (usize, &str),
         written: impl Fn(&str) -> Result<T, String>,
         found: impl Fn(&str) -> Result<T, String>,
     ) -> Option<T> {
         let read = match Locator::read(text) {
             None => written(text),
-            Some(_) if self.as_written => {
+            Some(_) if self.is_verbatim => {
                 Err(format!("it is needed before {text} could be read; write the value itself"))
             }
             Some(Err(wrong)) => Err(wrong),
@@ -76,7 +75,7 @@ impl Section<'_> {
         written: impl Fn(&str) -> Result<T, String>,
         found: impl Fn(&str) -> Result<T, String>,
     ) -> Option<Vec<T>> {
-        self.items(key, |section, at, text| section.placed(key, at, text, &written, &found))
+        self.items(key, |section, at, text| section.placed(key, (at, text), &written, &found))
     }
 
     fn items<T>(
