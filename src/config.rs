@@ -39,7 +39,9 @@ mod tests;
 pub use self::aws::{Aws, Credentials, Secret};
 pub(crate) use self::events::route_mistakes;
 pub use self::events::{Events, Initialization, region_of_topic, topic_name};
-pub use self::handler::{Exec, Handler, Http, IntoSpool};
+pub use self::handler::{
+    Dynamodb, Exec, Handler, Http, IntoSpool, Lambda, LambdaInput, S3, Sns, Sqs,
+};
 pub use self::idempotency::{
     DynamodbTable, Idempotency, IdempotencyStore, OnStoreError, RedisServer,
 };

@@ -3,10 +3,19 @@
 //! They know messages and leases, and nothing of queues and spools.
 
 mod check;
+#[cfg(feature = "dynamodb")]
+mod dynamodb;
 mod exec;
+mod forward;
 mod http;
+mod judge;
+#[cfg(feature = "lambda")]
+mod lambda;
 mod print;
+mod s3;
+mod sns;
 mod spool;
+mod sqs;
 
 use std::fmt::Write as _;
 
@@ -27,10 +36,21 @@ pub use check::check;
 /// Settings that no handler can be made of: an empty command, a URL that is none.
 pub fn build(settings: &config::Handler, name: &str, aws: &Aws) -> Result<BoxHandler> {
     match settings {
+        #[cfg(feature = "dynamodb")]
+        config::Handler::Dynamodb(settings) => Ok(dynamodb::build(settings, name, aws)),
+        #[cfg(not(feature = "dynamodb"))]
+        config::Handler::Dynamodb(_) => Err(check::left_out("dynamodb")),
         config::Handler::Exec(settings) => exec::build(settings, name),
         config::Handler::Http(settings) => http::build(settings, name),
         config::Handler::Spool(settings) => Ok(spool::build(settings, name)),
+        #[cfg(feature = "lambda")]
+        config::Handler::Lambda(settings) => Ok(lambda::build(settings, name, aws)),
+        #[cfg(not(feature = "lambda"))]
+        config::Handler::Lambda(_) => Err(check::left_out("lambda")),
         config::Handler::Print => Ok(print::build(name)),
+        config::Handler::S3(settings) => Ok(s3::build(settings, name, aws)),
+        config::Handler::Sns(settings) => Ok(sns::build(settings, name, aws)),
+        config::Handler::Sqs(settings) => Ok(sqs::build(settings, name, aws)),
     }
 }
 

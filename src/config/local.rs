@@ -167,7 +167,11 @@ fn handlers(queue: &mut Queue) -> impl Iterator<Item = (String, &mut Handler)> {
     default.chain(routes)
 }
 
+/// What a handler reaches at AWS is on the embedded one; what it reaches besides is on this host.
 fn stay_here(local: Local<'_>, handler: &mut Handler, place: &str, wrong: &mut Vec<String>) {
+    if let Some(aws) = handler.aws_mut() {
+        seal(aws, local.endpoint);
+    }
     match handler {
         Handler::Http(http) if !local.yes && !names::is_loopback(&http.url) => {
             wrong.push(format!("{place}.http.url = {:?} leaves this host", http.url));
@@ -175,6 +179,15 @@ fn stay_here(local: Local<'_>, handler: &mut Handler, place: &str, wrong: &mut V
         Handler::Spool(spool) => {
             under(local, &mut spool.directory, &format!("{place}.spool.directory"), wrong);
         }
-        Handler::Exec(_) | Handler::Http(_) | Handler::Print => {}
+        Handler::Sqs(sqs) => reduce_to_name(&mut sqs.queue),
+        Handler::Sns(sns) => {
+            sns.topic = sns.topic.rsplit(':').next().unwrap_or_default().to_owned();
+        }
+        Handler::Dynamodb(_)
+        | Handler::Exec(_)
+        | Handler::Http(_)
+        | Handler::Lambda(_)
+        | Handler::Print
+        | Handler::S3(_) => {}
     }
 }

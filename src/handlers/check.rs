@@ -4,26 +4,51 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, access};
 
+use crate::aws::Aws;
 use crate::config;
+#[cfg(not(all(feature = "dynamodb", feature = "lambda")))]
+use crate::error::{Error, Kind};
 use crate::finding::Finding;
 
-/// Says of each handler whether it could be started: a program that is not there stops its queue.
+/// Says of each handler whether it could be started, and of what it sends to whether it is there: a
+/// program or a queue that is not there stops its queue.
 ///
 /// A program that another handler brings, a URL that nobody serves yet: the first message shows
 /// them. Blocks for a few file-system calls.
-pub fn check(name: &str, settings: &config::Queue) -> Vec<Finding> {
-    let default = settings.handler.iter().map(|handler| (String::new(), handler));
-    let routes =
-        settings.routes.iter().map(|(event, handler)| (format!(" for {event:?}"), handler));
-    let found = default.chain(routes).filter_map(|(event, handler)| {
-        let finding = match handler {
-            config::Handler::Exec(exec) => of_program(exec),
-            config::Handler::Spool(spool) => of_directory(&spool.directory),
-            config::Handler::Http(_) | config::Handler::Print => return None,
-        };
-        Some(finding.about(format_args!("queue {name}{event}")))
-    });
-    found.collect()
+pub async fn check(name: &str, settings: &config::Queue, aws: &Aws) -> Vec<Finding> {
+    let mut all = Vec::new();
+    for (event, handler) in settings.handlers() {
+        let event = event.map_or_else(String::new, |event| format!(" for {event:?}"));
+        let about = |finding: Finding| finding.about(format_args!("queue {name}{event}"));
+        all.extend(of_handler(handler, aws).await.into_iter().map(about));
+    }
+    all
+}
+
+async fn of_handler(handler: &config::Handler, aws: &Aws) -> Vec<Finding> {
+    match handler {
+        #[cfg(feature = "dynamodb")]
+        config::Handler::Dynamodb(settings) => vec![super::dynamodb::check(settings, aws).await],
+        #[cfg(not(feature = "dynamodb"))]
+        config::Handler::Dynamodb(_) => vec![Finding::of_error(&left_out("dynamodb"), 78)],
+        config::Handler::Exec(exec) => vec![of_program(exec)],
+        config::Handler::Http(_) | config::Handler::Print => Vec::new(),
+        #[cfg(feature = "lambda")]
+        config::Handler::Lambda(settings) => vec![super::lambda::check(settings, aws).await],
+        #[cfg(not(feature = "lambda"))]
+        config::Handler::Lambda(_) => vec![Finding::of_error(&left_out("lambda"), 78)],
+        config::Handler::S3(settings) => super::s3::check(settings, aws).await,
+        config::Handler::Sns(settings) => vec![super::sns::check(settings, aws).await],
+        config::Handler::Spool(spool) => vec![of_directory(&spool.directory)],
+        config::Handler::Sqs(settings) => vec![super::sqs::check(settings, aws).await],
+    }
+}
+
+/// A kind that this binary was built without.
+#[cfg(not(all(feature = "dynamodb", feature = "lambda")))]
+pub(super) fn left_out(kind: &str) -> Error {
+    Error::new(Kind::Settings, format!("this longshore was built without the handler {kind}"))
+        .hint(format!("build it with the feature {kind}: cargo build --features {kind}"))
 }
 
 fn of_program(exec: &config::Exec) -> Finding {

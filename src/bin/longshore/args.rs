@@ -54,6 +54,8 @@ pub(crate) enum Command {
     Sqs(crate::sqs::Args),
     /// Create, find and delete topics, and who is subscribed to them
     Sns(crate::sns::Args),
+    /// Create, describe and delete tables of DynamoDB; get, put, delete and find their items
+    Dynamodb(crate::dynamodb::Args),
     Publish(crate::publish::Args),
     FilterPolicies(crate::events::FilterPolicies),
     InitializationType(crate::events::InitializationType),

@@ -5,6 +5,7 @@ mod attribute;
 mod channels;
 mod check;
 mod consent;
+mod dynamodb;
 mod events;
 mod lines;
 mod local;
@@ -71,6 +72,7 @@ fn execute(args: Args) -> Result<u8> {
         Command::Redrive(redrive) => redrive::run(redrive),
         Command::Sqs(sqs) => sqs::run(sqs),
         Command::Sns(sns) => sns::run(sns),
+        Command::Dynamodb(dynamodb) => dynamodb::run(dynamodb),
         Command::Channels(verb) => channels::run(verb),
     }
 }

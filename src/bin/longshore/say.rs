@@ -3,11 +3,22 @@
 use std::fmt;
 use std::io::{self, Write};
 
-use longshore::error::Error;
+use longshore::error::{Error, Kind, Result};
 
 /// One line on standard output.
 pub(crate) fn line(text: impl fmt::Display) {
     writeln!(io::stdout().lock(), "{text}").ok();
+}
+
+/// One line on standard output that must not be lost.
+///
+/// # Errors
+/// Where it could not be written.
+pub(crate) fn written(text: impl fmt::Display) -> Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{text}")
+        .and_then(|()| out.flush())
+        .map_err(|error| Error::new(Kind::File, "writing to standard output").because(error))
 }
 
 /// What a person should know besides, on standard error.
