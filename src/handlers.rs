@@ -1,6 +1,7 @@
 //! The built-in kinds of handler: `[queue.NAME.handler.KIND]` becomes a [`BoxHandler`].
 //!
-//! They know messages and leases, and nothing of queues and spools.
+//! They know messages and leases, and nothing of queues and spools: the kind `spool` writes files,
+//! and whoever watches the directory takes them.
 
 mod check;
 #[cfg(feature = "dynamodb")]
@@ -14,8 +15,8 @@ mod lambda;
 mod print;
 mod s3;
 mod sns;
-mod spool;
 mod sqs;
+mod spool;
 
 use std::fmt::Write as _;
 
@@ -42,11 +43,11 @@ pub fn build(settings: &config::Handler, name: &str, aws: &Aws) -> Result<BoxHan
         config::Handler::Dynamodb(_) => Err(check::left_out("dynamodb")),
         config::Handler::Exec(settings) => exec::build(settings, name),
         config::Handler::Http(settings) => http::build(settings, name),
-        config::Handler::Spool(settings) => Ok(spool::build(settings, name)),
         #[cfg(feature = "lambda")]
         config::Handler::Lambda(settings) => Ok(lambda::build(settings, name, aws)),
         #[cfg(not(feature = "lambda"))]
         config::Handler::Lambda(_) => Err(check::left_out("lambda")),
+        config::Handler::Spool(settings) => Ok(spool::build(settings, name)),
         config::Handler::Print => Ok(print::build(name)),
         config::Handler::S3(settings) => Ok(s3::build(settings, name, aws)),
         config::Handler::Sns(settings) => Ok(sns::build(settings, name, aws)),

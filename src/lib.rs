@@ -132,7 +132,7 @@ pub mod spool; //       watch, scan, admit, upload, settle
 #[cfg(any(feature = "queue", feature = "spool"))]
 pub mod events; //      what is announced through a topic, and which of it a queue wants
 #[cfg(feature = "queue")]
-pub mod handlers; //    programs, HTTP endpoints, queues, topics, buckets, functions, tables
+pub mod handlers; //    programs, HTTP endpoints, AWS, directories, standard output
 // together
 #[cfg(all(feature = "queue", feature = "spool"))]
 pub mod wiring; //      topics, subscriptions, policies: checked and set up

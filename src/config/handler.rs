@@ -8,8 +8,8 @@ mod http;
 mod lambda;
 mod s3;
 mod sns;
-mod spool;
 mod sqs;
+mod spool;
 
 use std::collections::BTreeMap;
 
@@ -36,10 +36,10 @@ pub enum Handler {
     Exec(Exec),
     /// POST to an endpoint.
     Http(Http),
-    /// Write the body into a spool directory.
-    Spool(IntoSpool),
     /// Call a function of AWS Lambda.
     Lambda(Lambda),
+    /// Write the body into a spool directory.
+    Spool(IntoSpool),
     /// Print it on standard output.
     Print,
     /// Put the body into a bucket.
@@ -71,8 +71,8 @@ impl Handler {
     /// How it reaches AWS; nothing for one that does not.
     pub fn aws(&self) -> Option<&Aws> {
         match self {
-            Self::Exec(_) | Self::Http(_) | Self::Spool(_) | Self::Print => None,
             Self::Dynamodb(dynamodb) => Some(&dynamodb.aws),
+            Self::Exec(_) | Self::Http(_) | Self::Print | Self::Spool(_) => None,
             Self::Lambda(lambda) => Some(&lambda.aws),
             Self::S3(s3) => Some(&s3.aws),
             Self::Sns(sns) => Some(&sns.aws),
@@ -82,8 +82,8 @@ impl Handler {
 
     pub(super) fn aws_mut(&mut self) -> Option<&mut Aws> {
         match self {
-            Self::Exec(_) | Self::Http(_) | Self::Spool(_) | Self::Print => None,
             Self::Dynamodb(dynamodb) => Some(&mut dynamodb.aws),
+            Self::Exec(_) | Self::Http(_) | Self::Print | Self::Spool(_) => None,
             Self::Lambda(lambda) => Some(&mut lambda.aws),
             Self::S3(s3) => Some(&mut s3.aws),
             Self::Sns(sns) => Some(&mut sns.aws),

@@ -33,13 +33,13 @@ async fn of_handler(handler: &config::Handler, aws: &Aws) -> Vec<Finding> {
         config::Handler::Dynamodb(_) => vec![Finding::of_error(&left_out("dynamodb"), 78)],
         config::Handler::Exec(exec) => vec![of_program(exec)],
         config::Handler::Http(_) | config::Handler::Print => Vec::new(),
+        config::Handler::Spool(spool) => vec![of_directory(&spool.directory)],
         #[cfg(feature = "lambda")]
         config::Handler::Lambda(settings) => vec![super::lambda::check(settings, aws).await],
         #[cfg(not(feature = "lambda"))]
         config::Handler::Lambda(_) => vec![Finding::of_error(&left_out("lambda"), 78)],
         config::Handler::S3(settings) => super::s3::check(settings, aws).await,
         config::Handler::Sns(settings) => vec![super::sns::check(settings, aws).await],
-        config::Handler::Spool(spool) => vec![of_directory(&spool.directory)],
         config::Handler::Sqs(settings) => vec![super::sqs::check(settings, aws).await],
     }
 }

@@ -42,7 +42,7 @@ pub(super) async fn forward<O: Outlet>(
     let (mut load, mut held) = (Vec::new(), HashSet::new());
     for (place, (delivery, verdict)) in deliveries.iter().zip(&mut verdicts).enumerate() {
         let message = &*delivery.message;
-        let order = order(message);
+        let order = message.fifo_group();
         if order.is_some_and(|order| held.contains(order)) {
             continue;
         }
@@ -84,15 +84,6 @@ fn is_own(error: &Error) -> bool {
     error.kind() == Kind::Invalid && !OF_THE_ADDRESS.iter().any(|of| told.contains(of))
 }
 
-/// The group in which a message of a FIFO queue keeps its place.
-fn order(message: &Message) -> Option<&str> {
-    message.group().filter(|_| is_from_fifo(message))
-}
-
-fn is_from_fifo(message: &Message) -> bool {
-    message.queue.strip_suffix(".fifo").is_some()
-}
-
 impl<O> Way<'_, O> {
     fn outgoing(&self, message: &Message) -> Result<Outgoing, String> {
         let body = message.body.as_text().ok_or_else(|| {
@@ -121,7 +112,7 @@ impl<O> Way<'_, O> {
             let group = template.fill(message).map_err(|why| format!("its group: {why}"))?;
             return config::group_name(&group).map(Some);
         }
-        let own = message.group().filter(|_| self.is_fifo || !is_from_fifo(message));
+        let own = message.group().filter(|_| self.is_fifo || message.fifo_group().is_none());
         let alone = || self.is_fifo.then(|| message.id.clone());
         Ok(own.map(str::to_owned).or_else(alone))
     }

@@ -47,8 +47,8 @@ use serde::de::DeserializeOwned;
 
 use crate::backoff::Backoff;
 use crate::error::{Error, Kind, Result};
-use crate::toolkit::carry::TRIES;
 
+#[cfg(feature = "queue")]
 pub(crate) use invoke::Answer;
 
 /// The most bytes of the input of a synchronous call: 6 MB (`Invoke` in the Lambda API reference;
@@ -60,6 +60,8 @@ pub const MOST_BYTES_ASYNC: usize = 1 << 20;
 /// A function may run no longer (Lambda quotas).
 pub const LONGEST_RUN: Duration = Duration::from_mins(15);
 
+/// How often a call is made that fails in a way that may pass.
+const TRIES: u32 = 5;
 const AFTER_FAILURE: Backoff =
     Backoff::doubling(Duration::from_millis(200), Duration::from_secs(5));
 

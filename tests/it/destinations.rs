@@ -24,6 +24,7 @@
 //! fail, or its handler unavailable. [`haul`] returns the daemon that is left running, for more
 //! assertions on its log.
 
+mod dynamodb;
 mod spool;
 
 use std::collections::{BTreeSet, HashMap};

@@ -56,6 +56,8 @@ pub(crate) enum Command {
     Sns(crate::sns::Args),
     /// Create, describe and delete tables of DynamoDB; get, put, delete and find their items
     Dynamodb(crate::dynamodb::Args),
+    /// Call functions of AWS Lambda, once or for many inputs
+    Lambda(crate::lambda::Args),
     Publish(crate::publish::Args),
     FilterPolicies(crate::events::FilterPolicies),
     InitializationType(crate::events::InitializationType),

@@ -7,6 +7,7 @@ mod check;
 mod consent;
 mod dynamodb;
 mod events;
+mod lambda;
 mod lines;
 mod local;
 mod policy;
@@ -73,6 +74,7 @@ fn execute(args: Args) -> Result<u8> {
         Command::Sqs(sqs) => sqs::run(sqs),
         Command::Sns(sns) => sns::run(sns),
         Command::Dynamodb(dynamodb) => dynamodb::run(dynamodb),
+        Command::Lambda(verb) => lambda::run(verb),
         Command::Channels(verb) => channels::run(verb),
     }
 }

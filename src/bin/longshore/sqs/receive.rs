@@ -5,7 +5,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use longshore::aws::Aws;
-use longshore::error::Result;
+use longshore::error::{Error, Result};
 use longshore::message::{Attribute, Message};
 use longshore::toolkit::receive;
 use longshore::toolkit::sqs::{Queue, Reading};
