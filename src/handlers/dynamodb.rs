@@ -18,7 +18,7 @@ use crate::finding::Finding;
 use crate::handler::{BoxHandler, Delivery, Verdict};
 use crate::message::Message;
 use crate::outcome::Outcome;
-use crate::toolkit::dynamodb::{Change, IntoItem, Item, MOST_BYTES, MOST_ITEMS, Table};
+use crate::toolkit::dynamodb::{Change, IntoItem, Item, MOST_BYTES, MOST_ITEMS, Schema, Table};
 
 pub(super) fn build(settings: &config::Dynamodb, name: &str, aws: &Aws) -> BoxHandler {
     let if_absent = settings.if_absent;
@@ -48,10 +48,18 @@ async fn put_if_absent(writer: Arc<Writer>, delivery: Delivery) -> Verdict {
         Ok(item) => item,
         Err(reject) => return Ok(reject),
     };
-    let put = async { writer.table().await?.put_if_absent(&item).await };
+    let put = async {
+        let table = writer.table().await?;
+        let schema = table.schema().await?;
+        Ok((table.put_if_absent(&item).await, schema))
+    };
     match put.await {
-        Ok(_is_new) => Ok(Outcome::Done),
-        Err(error) => writer.verdict(&error).await,
+        Ok((Ok(_is_new), _)) => Ok(Outcome::Done),
+        Ok((Err(error), schema)) => writer.verdict(&error, &schema).await,
+        Err(error) => {
+            writer.forget(&error).await;
+            judged(&error, false)
+        }
     }
 }
 
@@ -78,9 +86,12 @@ async fn put_all(writer: Arc<Writer>, deliveries: Vec<Delivery>) -> Vec<Verdict>
         stopped.extend(group.filter(|_| verdict.is_some()));
         verdicts.push(verdict);
     }
+    if changes.is_empty() {
+        return verdicts.into_iter().flatten().collect();
+    }
     let count = changes.len();
     let written = match writer.write(changes).await {
-        Ok(outcomes) => writer.verdicts(outcomes).await,
+        Ok((outcomes, schema)) => writer.verdicts(outcomes, &schema).await,
         Err(error) => {
             writer.forget(&error).await;
             all_judged(count, &error)
@@ -150,19 +161,19 @@ impl Writer {
         Ok(known.insert(Table::new(client, self.settings.table.as_str())).clone())
     }
 
-    async fn write(&self, changes: Vec<Change>) -> Result<Vec<Option<Error>>> {
-        if changes.is_empty() {
-            return Ok(Vec::new());
-        }
-        self.table().await?.write(changes).await
+    /// What became of each, and the keys by which that was judged.
+    async fn write(&self, changes: Vec<Change>) -> Result<(Vec<Option<Error>>, Schema)> {
+        let table = self.table().await?;
+        let schema = table.schema().await?;
+        Ok((table.write(changes).await?, schema))
     }
 
-    async fn verdicts(&self, outcomes: Vec<Option<Error>>) -> Vec<Verdict> {
+    async fn verdicts(&self, outcomes: Vec<Option<Error>>, schema: &Schema) -> Vec<Verdict> {
         let mut verdicts = Vec::with_capacity(outcomes.len());
         for outcome in outcomes {
             verdicts.push(match outcome {
                 None => Ok(Outcome::Done),
-                Some(error) => self.verdict(&error).await,
+                Some(error) => self.verdict(&error, schema).await,
             });
         }
         verdicts
@@ -170,12 +181,12 @@ impl Writer {
 
     /// A refusal rejects a message only by the keys that the table has now: it may have been made
     /// anew with others since we asked.
-    async fn verdict(&self, error: &Error) -> Verdict {
+    async fn verdict(&self, error: &Error, schema: &Schema) -> Verdict {
         self.forget(error).await;
         if error.kind() != Kind::Invalid {
             return judged(error, false);
         }
-        let changed = async { self.table().await?.has_changed().await };
+        let changed = async { self.table().await?.has_changed(schema).await };
         match changed.await {
             Ok(false) => judged(error, true),
             Ok(true) => Ok(Outcome::retry("the keys of its table have changed")),

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::*;
 use crate::handlers::samples;
 use crate::local::{Local, Options};
-use crate::toolkit::dynamodb::{KeyAttribute, Schema};
+use crate::toolkit::dynamodb::KeyAttribute;
 
 struct Ground {
     _local: Local,
