@@ -4,6 +4,8 @@
 //! and whoever watches the directory takes them.
 
 mod check;
+#[cfg(feature = "dynamodb")]
+mod dynamodb;
 mod exec;
 mod forward;
 mod http;
@@ -20,8 +22,6 @@ use std::fmt::Write as _;
 
 use crate::aws::Aws;
 use crate::config;
-#[cfg(not(feature = "lambda"))]
-use crate::error::Error;
 use crate::error::Result;
 use crate::handler::BoxHandler;
 
@@ -37,14 +37,16 @@ pub use check::check;
 /// Settings that no handler can be made of: an empty command, a URL that is none.
 pub fn build(settings: &config::Handler, name: &str, aws: &Aws) -> Result<BoxHandler> {
     match settings {
+        #[cfg(feature = "dynamodb")]
+        config::Handler::Dynamodb(settings) => Ok(dynamodb::build(settings, name, aws)),
+        #[cfg(not(feature = "dynamodb"))]
+        config::Handler::Dynamodb(_) => Err(check::left_out("dynamodb")),
         config::Handler::Exec(settings) => exec::build(settings, name),
         config::Handler::Http(settings) => http::build(settings, name),
         #[cfg(feature = "lambda")]
         config::Handler::Lambda(settings) => Ok(lambda::build(settings, name, aws)),
         #[cfg(not(feature = "lambda"))]
-        config::Handler::Lambda(_) => {
-            Err(Error::needs_feature("lambda", format!("the handler {name}")))
-        }
+        config::Handler::Lambda(_) => Err(check::left_out("lambda")),
         config::Handler::Spool(settings) => Ok(spool::build(settings, name)),
         config::Handler::Print => Ok(print::build(name)),
         config::Handler::S3(settings) => Ok(s3::build(settings, name, aws)),

@@ -2,6 +2,7 @@
 //!
 //! The kind is the name of the table, so a handler of two kinds shows in the form itself.
 
+mod dynamodb;
 mod exec;
 mod http;
 mod lambda;
@@ -17,6 +18,7 @@ use super::section::Section;
 use crate::event::Pattern;
 use crate::template::Template;
 
+pub use dynamodb::Dynamodb;
 pub use exec::Exec;
 pub use http::Http;
 pub use lambda::{Lambda, LambdaInput};
@@ -28,6 +30,8 @@ pub use sqs::Sqs;
 /// `[queue.NAME.handler.KIND]`: what is done with a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Handler {
+    /// Put it into a table of DynamoDB.
+    Dynamodb(Dynamodb),
     /// Run a program.
     Exec(Exec),
     /// POST to an endpoint.
@@ -51,7 +55,8 @@ pub enum Handler {
 type Read = fn(&mut Section<'_>, &Written) -> Handler;
 
 /// Every kind.
-const KINDS: [(&str, Read); 8] = [
+const KINDS: &[(&str, Read)] = &[
+    ("dynamodb", |section, aws| Handler::Dynamodb(dynamodb::read(section, aws))),
     ("exec", |section, _| Handler::Exec(exec::read(section))),
     ("http", |section, _| Handler::Http(http::read(section))),
     ("lambda", |section, aws| Handler::Lambda(lambda::read(section, aws))),
@@ -66,6 +71,7 @@ impl Handler {
     /// How it reaches AWS; nothing for one that does not.
     pub fn aws(&self) -> Option<&Aws> {
         match self {
+            Self::Dynamodb(dynamodb) => Some(&dynamodb.aws),
             Self::Exec(_) | Self::Http(_) | Self::Print | Self::Spool(_) => None,
             Self::Lambda(lambda) => Some(&lambda.aws),
             Self::S3(s3) => Some(&s3.aws),
@@ -76,6 +82,7 @@ impl Handler {
 
     pub(super) fn aws_mut(&mut self) -> Option<&mut Aws> {
         match self {
+            Self::Dynamodb(dynamodb) => Some(&mut dynamodb.aws),
             Self::Exec(_) | Self::Http(_) | Self::Print | Self::Spool(_) => None,
             Self::Lambda(lambda) => Some(&mut lambda.aws),
             Self::S3(s3) => Some(&mut s3.aws),
@@ -87,7 +94,9 @@ impl Handler {
     /// What it fills in from a message, which has to be asked for.
     pub(super) fn template(&self) -> Option<&Template> {
         match self {
-            Self::Exec(_) | Self::Http(_) | Self::Lambda(_) | Self::Print => None,
+            Self::Dynamodb(_) | Self::Exec(_) | Self::Http(_) | Self::Lambda(_) | Self::Print => {
+                None
+            }
             Self::Spool(spool) => Some(&spool.name),
             Self::S3(s3) => Some(&s3.key),
             Self::Sns(sns) => sns.group.as_ref(),
@@ -132,7 +141,8 @@ pub(super) fn read(mut section: Section<'_>, aws: &Written) -> Option<Handler> {
     }
     if section.is_written() && found.is_empty() && section.left_over().is_empty() {
         let path = section.path();
-        let kinds = KINDS.map(|(kind, _)| kind).join(", .");
+        let kinds: Vec<&str> = KINDS.iter().map(|(kind, _)| *kind).collect();
+        let kinds = kinds.join(", .");
         let message = format!("[{path}] has no kind; write [{path}.KIND], one of .{kinds}");
         section.blame("", message);
     }

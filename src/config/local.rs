@@ -185,7 +185,8 @@ fn stay_here(local: Local<'_>, handler: &mut Handler, place: &str, wrong: &mut V
         Handler::Sns(sns) => {
             sns.topic = sns.topic.rsplit(':').next().unwrap_or_default().to_owned();
         }
-        Handler::Exec(_)
+        Handler::Dynamodb(_)
+        | Handler::Exec(_)
         | Handler::Http(_)
         | Handler::Lambda(_)
         | Handler::Print

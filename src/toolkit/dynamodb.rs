@@ -93,11 +93,12 @@ impl Table {
         Ok(schema)
     }
 
-    /// Asks for the keys and indexes anew: true where they are others than those known.
-    pub(crate) async fn has_changed(&self) -> Result<bool> {
+    /// Asks for the keys and indexes anew: true where they are others than these.
+    pub(crate) async fn has_changed(&self, since: &Schema) -> Result<bool> {
         let schema = self.describe().await?.schema;
-        let before = self.known.write().await.replace(schema.clone());
-        Ok(before.is_some_and(|before| before != schema))
+        let has_changed = schema != *since;
+        *self.known.write().await = Some(schema);
+        Ok(has_changed)
     }
 }
 

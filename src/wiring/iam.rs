@@ -146,6 +146,12 @@ impl Grants {
         let Some(settings) = handler.aws() else { return Ok(()) };
         let connection = aws.connect(settings).await?;
         match handler {
+            config::Handler::Dynamodb(dynamodb) => {
+                let table = Owner::of(account, &connection).await?.table(&dynamodb.table);
+                let put =
+                    if dynamodb.if_absent { "dynamodb:PutItem" } else { "dynamodb:BatchWriteItem" };
+                self.allow(&table, &["dynamodb:DescribeTable", put]);
+            }
             config::Handler::Exec(_)
             | config::Handler::Http(_)
             | config::Handler::Print

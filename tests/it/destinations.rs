@@ -27,6 +27,7 @@
 mod lambda;
 mod s3;
 mod sns;
+mod dynamodb;
 mod spool;
 mod sqs;
 

@@ -5,3 +5,4 @@ mod s3;
 mod aws;
 mod relengapi;
 mod ssm;
+mod dynamodb;

@@ -58,6 +58,8 @@ pub(crate) enum Command {
     Sns(crate::sns::Args),
     /// Look at tables of SQL databases, fill and read them
     Sql(crate::sql::Args),
+    /// Create, describe and delete tables of DynamoDB; get, put, delete and find their items
+    Dynamodb(crate::dynamodb::Args),
     /// Call functions of AWS Lambda, once or for many inputs
     Lambda(crate::lambda::Args),
     /// Read, write, list and delete parameters

@@ -6,6 +6,7 @@ mod channels;
 mod check;
 mod completions;
 mod consent;
+mod dynamodb;
 mod events;
 mod lambda;
 mod lines;
@@ -78,6 +79,7 @@ fn execute(args: Args) -> Result<u8> {
         Command::Sqs(sqs) => sqs::run(sqs),
         Command::Sns(sns) => sns::run(sns),
         Command::Sql(sql) => sql::run(sql),
+        Command::Dynamodb(dynamodb) => dynamodb::run(dynamodb),
         Command::Lambda(verb) => lambda::run(verb),
         Command::Ssm(ssm) => ssm::run(ssm),
         Command::Channels(verb) => channels::run(verb),

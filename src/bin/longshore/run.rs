@@ -145,6 +145,12 @@ async fn make_what_is_named(aws: &Local, config: &mut Config) -> Result<()> {
                 Handler::Sqs(sqs) => {
                     aws.ensure_queue(&sqs.queue)?;
                 }
+                // The key of any other table is not known here.
+                Handler::Dynamodb(dynamodb) => {
+                    if let Some(key) = &dynamodb.id_attribute {
+                        aws.ensure_table(&dynamodb.table, key)?;
+                    }
+                }
                 Handler::Exec(_)
                 | Handler::Http(_)
                 | Handler::Lambda(_)

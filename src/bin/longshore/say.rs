@@ -20,6 +20,17 @@ pub(crate) fn bytes(bytes: &[u8]) -> Result<bool> {
     }
 }
 
+/// One line on standard output that must not be lost.
+///
+/// # Errors
+/// Where it could not be written.
+pub(crate) fn written(text: impl fmt::Display) -> Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{text}")
+        .and_then(|()| out.flush())
+        .map_err(|error| Error::new(Kind::File, "writing to standard output").because(error))
+}
+
 /// What a person should know besides, on standard error.
 pub(crate) fn note(text: impl fmt::Display) {
     writeln!(io::stderr().lock(), "longshore: {text}").ok();

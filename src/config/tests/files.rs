@@ -51,6 +51,7 @@ fn every_key_that_is_read_stands_in_the_reference() {
         "queue",
         "handler",
         "route",
+        "dynamodb",
         "exec",
         "http",
         "lambda",
@@ -136,6 +137,7 @@ fn the_defaults_of_the_reference_are_those_of_the_code() {
          route.\"Kept.shop\".handler.s3.key = \"{queue}/{year}/{month}/{day}/{message_id}.json\"\n\
          route.\"Computed.shop\".handler.lambda.function = \"place-order\"\n\
          route.\"Debug*\".handler.print = {}\nroute.\"Archive*\".handler.spool.directory = \"/var/spool/longshore/archive\"\n\
+         route.\"Entered.shop\".handler.dynamodb.table = \"orders\"\n\
          route.payments.events = [\"PaymentReceived.bank\", \"Refund*\"]\n\
          route.payments.handler.print = {}\n",
     )
@@ -148,7 +150,7 @@ fn the_defaults_of_the_reference_are_those_of_the_code() {
 
 /// Filters that let the events of all routes through.
 const ROUTED: &str = "\nfilters = [\"OrderPlaced.shop\", \"DebugOrders.*\", \"ArchiveOrders.*\", \"PaymentReceived.bank\", \"Refund.*\", \
-     \"Forwarded.shop\", \"Told.shop\", \"Kept.shop\", \"Computed.shop\"]";
+     \"Forwarded.shop\", \"Told.shop\", \"Kept.shop\", \"Computed.shop\", \"Entered.shop\"]";
 
 /// A text may stand elsewhere, and is then not missed by anything else.
 fn may_stand_elsewhere(setting: &str, mut lines: Vec<String>, environment: Environment) {

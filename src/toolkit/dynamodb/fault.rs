@@ -25,7 +25,7 @@ where
 {
     let mut tries = 0;
     loop {
-        match call().await {
+        match Box::pin(call()).await {
             Err(error) if error.kind().passes_by_itself() && tries + 1 < TRIES => {
                 tries += 1;
                 tokio::time::sleep(AFTER_FAILURE.delay(tries, fastrand::f64())).await;

@@ -48,6 +48,7 @@ impl Table {
     pub async fn put_if_absent(&self, item: &impl IntoItem) -> Result<bool> {
         let item = item.to_item()?;
         let schema = self.schema().await?;
+        schema.identity(&item)?;
         let request = self
             .client
             .put_item()
@@ -61,10 +62,7 @@ impl Table {
             let (request, item) = (request.clone(), &item);
             let tried = std::mem::replace(&mut tried, true);
             async move {
-                let error = match request.send().await {
-                    Ok(_) => return Ok(true),
-                    Err(error) => error,
-                };
+                let Err(error) = request.send().await else { return Ok(true) };
                 if let Some(PutItemError::ConditionalCheckFailedException(refused)) =
                     error.as_service_error()
                 {

@@ -87,11 +87,19 @@ impl Query {
     }
 }
 
+/// A key as the SDK has it.
+type Key = HashMap<String, AttributeValue>;
+
+enum Next {
+    First,
+    After(Key),
+    Nothing,
+}
+
 /// How far a stream of pages has come.
 struct Place {
     page: std::vec::IntoIter<Item>,
-    /// Nothing after the last page; before the first one nothing inside.
-    next: Option<Option<HashMap<String, AttributeValue>>>,
+    next: Next,
     left: u64,
 }
 
@@ -105,7 +113,7 @@ impl Table {
         let (table, query) = (self.clone(), query.clone());
         let place = Place {
             page: Vec::new().into_iter(),
-            next: Some(None),
+            next: Next::First,
             left: query.most.unwrap_or(u64::MAX),
         };
         pages(place, move |from, left| {
@@ -145,7 +153,7 @@ impl Table {
         names: Option<Vec<String>>,
     ) -> impl Stream<Item = Result<Item>> + Send + use<> {
         let table = self.clone();
-        let place = Place { page: Vec::new().into_iter(), next: Some(None), left: u64::MAX };
+        let place = Place { page: Vec::new().into_iter(), next: Next::First, left: u64::MAX };
         pages(place, move |from, _| {
             let mut request = table.client.scan().table_name(&*table.name).consistent_read(true);
             if let Some(names) = &names {
@@ -193,12 +201,7 @@ impl Table {
         }
     }
 
-    async fn query_page(
-        &self,
-        query: &Query,
-        from: Option<HashMap<String, AttributeValue>>,
-        left: u64,
-    ) -> Result<Page> {
+    async fn query_page(&self, query: &Query, from: Option<Key>, left: u64) -> Result<Page> {
         let (name, value) = &query.partition;
         let mut request = self
             .client
@@ -243,11 +246,11 @@ impl Table {
     }
 }
 
-type Page = (Vec<HashMap<String, AttributeValue>>, Option<HashMap<String, AttributeValue>>);
+type Page = (Vec<Key>, Option<Key>);
 
 fn pages<A, F>(begin: Place, ask: A) -> impl Stream<Item = Result<Item>> + Send
 where
-    A: Fn(Option<HashMap<String, AttributeValue>>, u64) -> F + Clone + Send,
+    A: Fn(Option<Key>, u64) -> F + Clone + Send,
     F: Future<Output = Result<Page>> + Send,
 {
     try_unfold(begin, move |mut place| {
@@ -261,10 +264,14 @@ where
                     place.left -= 1;
                     return Ok(Some((item, place)));
                 }
-                let Some(from) = place.next else { return Ok(None) };
+                let from = match place.next {
+                    Next::First => None,
+                    Next::After(key) => Some(key),
+                    Next::Nothing => return Ok(None),
+                };
                 let (items, next) = ask(from, place.left).await?;
                 place.page = items.into_iter().map(Item::of_sdk).collect::<Vec<_>>().into_iter();
-                place.next = next.filter(|key| !key.is_empty()).map(Some);
+                place.next = next.filter(|key| !key.is_empty()).map_or(Next::Nothing, Next::After);
             }
         }
     })

@@ -216,12 +216,9 @@ impl Schema {
             .attribute_definitions()
             .iter()
             .filter_map(|definition| {
-                let kind = match definition.attribute_type() {
-                    ScalarAttributeType::S => KeyType::String,
-                    ScalarAttributeType::N => KeyType::Number,
-                    ScalarAttributeType::B => KeyType::Binary,
-                    _ => return None,
-                };
+                let known = [KeyType::String, KeyType::Number, KeyType::Binary];
+                let is = |kind: &KeyType| kind.for_sdk() == *definition.attribute_type();
+                let kind = known.into_iter().find(is)?;
                 Some((definition.attribute_name(), kind))
             })
             .collect();

@@ -185,7 +185,7 @@ mod tests {
         let whole = fs::read_to_string(&path).unwrap();
         assert!(place.read(|_| true).is_some());
         for end in 0..whole.len() {
-            fs::write(&path, &whole[..end]).unwrap();
+            fs::write(&path, whole.get(..end).unwrap()).unwrap();
             assert_eq!(place.read(|_| true), None, "cut at {end}");
         }
         for (from, to) in [

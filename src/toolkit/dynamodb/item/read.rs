@@ -18,8 +18,13 @@ type Raw<'j> = HashMap<String, &'j RawValue>;
 
 /// Reads an item in either form; errors are in words.
 pub(super) fn item(text: &str) -> Result<Attributes, String> {
-    let fields: Raw<'_> = of_text(text.trim_matches('\u{feff}'))
-        .map_err(|error| format!("it is no JSON object: {error}"))?;
+    let text = text.trim_start_matches('\u{feff}').trim();
+    // The parser would repeat another value in its words.
+    if !text.starts_with('{') {
+        return Err("it is no JSON object".to_owned());
+    }
+    let fields: Raw<'_> =
+        of_text(text).map_err(|error| format!("it is no JSON object: {error}"))?;
     if !fields.is_empty() && fields.values().all(|field| typed(field.get(), 0).is_some()) {
         return each(&fields, |field| typed(field, 0).unwrap_or_else(|| Err(String::new())));
     }

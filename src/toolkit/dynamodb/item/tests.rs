@@ -18,7 +18,10 @@ fn no_digit_of_a_number_is_lost() {
 fn what_dynamodb_would_round_or_refuse_is_told() {
     let refused = |text: &str| Item::from_json(text).unwrap_err().to_string();
     let digits = "1".repeat(40);
-    assert!(refused(&format!(r#"{{"price":{digits}}}"#)).contains(r#""price": 111"#));
+    assert!(
+        refused(&format!(r#"{{"price":{digits}}}"#))
+            .contains(r#""price": its number has 40 digits"#)
+    );
     assert!(refused(r#"{"id":1e400}"#).contains("out of DynamoDB's range"));
     for text in ["", "[]", "7", "\"x\"", "{", "{\"a\":}", "{} {}"] {
         assert!(refused(text).contains("no JSON object"), "{text}");
@@ -30,7 +33,7 @@ fn what_dynamodb_would_round_or_refuse_is_told() {
     let deep = format!(r#"{{"id":1,"deep":{}{}}}"#, "[".repeat(40), "]".repeat(40));
     assert!(refused(&deep).contains("32 deep"));
     let wide = json!({ "id": "x", "text": "y".repeat(MOST_BYTES) }).to_item().unwrap_err();
-    assert!(wide.to_string().contains("an item of 409609 bytes: DynamoDB takes at most 409600"));
+    assert!(wide.to_string().contains("an item of 409607 bytes: DynamoDB takes at most 409600"));
     assert!(json!({ "id": [1] }).to_item().is_ok() && json!([1]).to_item().is_err());
 }
 
