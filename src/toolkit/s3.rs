@@ -34,6 +34,7 @@ mod refusal;
 mod send;
 mod text;
 mod upload;
+mod watch;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
@@ -50,18 +51,20 @@ pub use refusal::Refusal;
 pub use upload::Uploaded;
 
 use refusal::Act;
+use watch::Watch;
 
 /// A bucket by its name. No request is sent before one is asked for. Clones share the connection.
 #[derive(Debug, Clone)]
 pub struct Bucket {
     client: Client,
     name: String,
+    watch: Watch,
 }
 
 impl Bucket {
     /// The bucket of this name, over this connection, which must be of the bucket's region.
     pub fn new(client: Client, name: impl Into<String>) -> Self {
-        Self { client, name: name.into() }
+        Self { client, name: name.into(), watch: Watch::default() }
     }
 
     /// Its name.

@@ -247,6 +247,22 @@ fn an_address_reads_the_object_for_whoever_has_it() {
 }
 
 #[test]
+fn a_terminal_sees_how_far_a_transfer_is() {
+    let ground = Ground::on(embedded());
+    ground.write("large", vec![7; 20_000_000]);
+    let binary = env!("CARGO_BIN_EXE_longshore");
+    for command in ["cp large s3://reports", "cp s3://reports/large back", "cat s3://reports/large"]
+    {
+        let command = format!("{binary} s3 {command} > /dev/null");
+        let shell = program(Path::new("/usr/bin/script"), ["-qec", &command, "/dev/null"]);
+        let seen = ground.launch(shell).finish();
+        assert_eq!(seen.code, 0, "{}", seen.said());
+        let is_shown = seen.stdout.contains("B/s");
+        assert_eq!(is_shown, !command.contains("cat"), "{command}: {}", seen.said());
+    }
+}
+
+#[test]
 fn keys_that_lead_out_of_the_directory_are_refused_and_the_others_fetched() {
     let ground = Ground::on(ministack());
     for key in ["in/good", "in/../../evil", "in/also"] {

@@ -42,6 +42,13 @@ impl Progress {
         }
     }
 
+    /// Told beside the bar.
+    pub(crate) fn say(&self, told: String) {
+        if let Some(bar) = &self.0 {
+            bar.set_message(told);
+        }
+    }
+
     /// Lets something be told, out of the bar's way.
     pub(crate) fn around<T>(&self, tell: impl FnOnce() -> T) -> T {
         match &self.0 {

@@ -11,6 +11,7 @@ use futures_util::stream::try_unfold;
 use serde::de::DeserializeOwned;
 
 use super::facts::facts_of;
+use super::watch::Watch;
 use super::{Bucket, Facts, Path, text};
 use crate::aws::again::again;
 use crate::error::{Error, Kind, Result};
@@ -29,6 +30,7 @@ pub struct Fetched {
     body: ByteStream,
     /// So many bytes are still to come.
     left: u64,
+    watch: Watch,
 }
 
 impl Fetched {
@@ -47,6 +49,7 @@ impl Fetched {
             Ok(Some(Ok(bytes))) => {
                 let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
                 self.left = self.left.saturating_sub(length);
+                self.watch.tell(bytes.len());
                 Ok(Some(bytes))
             }
             Ok(Some(Err(error))) => {
@@ -123,7 +126,7 @@ impl Bucket {
         let call = call.set_range(range).checksum_mode(ChecksumMode::Enabled);
         let answer = call.send().await.map_err(|error| act.refused(error))?;
         let facts = facts_of!(answer, self.path(key), url);
-        Ok(Fetched { left: facts.size, facts, body: answer.body })
+        Ok(Fetched { left: facts.size, facts, body: answer.body, watch: self.watch.clone() })
     }
 
     /// The bytes of an object of at most [`MOST_HELD`].

@@ -4,8 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use futures_util::Stream;
-use futures_util::stream;
+use futures_util::{Stream, TryStreamExt, stream};
 use serde::Serialize;
 
 use super::{Bucket, Path, text};
@@ -178,6 +177,7 @@ impl Bucket {
         size: Option<u64>,
         options: &Put,
     ) -> Result<Stored> {
+        let pieces = pieces.inspect_ok(|piece| self.watch.tell(piece.len()));
         super::send::send(self, key, pieces, size, options).await
     }
 }

@@ -3,12 +3,13 @@
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::sync::Arc;
 
 use bytes::BytesMut;
 use futures_util::stream;
 use longshore::error::{Error, Kind, Result};
 use longshore::toolkit::s3::cache::{Cache, Status};
-use longshore::toolkit::s3::{self, Uploaded};
+use longshore::toolkit::s3::{self, Bucket, Uploaded};
 use tokio::io::AsyncReadExt;
 
 use super::S3;
@@ -59,11 +60,19 @@ pub(super) struct Carrier<'a> {
     force: bool,
     cache: Option<Cache>,
     moves: bool,
+    pub(super) bar: Arc<Progress>,
 }
 
 impl<'a> Carrier<'a> {
     pub(super) fn new(s3: &'a S3) -> Self {
-        Self { s3, put: s3::Put::new(), force: false, cache: None, moves: false }
+        Self {
+            s3,
+            put: s3::Put::new(),
+            force: false,
+            cache: None,
+            moves: false,
+            bar: Arc::new(Progress::of_bytes(None)),
+        }
     }
 
     pub(super) fn writing(self, upload: &Upload) -> Self {
@@ -120,10 +129,10 @@ impl<'a> Carrier<'a> {
 impl Carrier<'_> {
     /// Carries one thing. A source that is moved is deleted last, and only while it is what was
     /// carried.
-    pub(super) async fn carry(&self, from: &Place, to: &Place, bar: &Progress) -> Result<Done> {
+    pub(super) async fn carry(&self, from: &Place, to: &Place) -> Result<Done> {
         match (from, to) {
             (Place::File(file), Place::Object(path)) => self.upload(file, path).await,
-            (Place::Stream, Place::Object(path)) => self.pipe_in(path, bar).await,
+            (Place::Stream, Place::Object(path)) => self.pipe_in(path).await,
             (Place::Object(path), Place::File(file)) => self.download(path, file).await,
             (Place::Object(path), Place::Stream) => self.pipe_out(path).await,
             (Place::Object(from), Place::Object(to)) => self.copy(from, to).await,
@@ -131,6 +140,12 @@ impl Carrier<'_> {
                 Err(Error::new(Kind::Bug, format!("{from} to {to} is no transfer")))
             }
         }
+    }
+
+    /// A bucket whose bytes move the bar.
+    fn bucket(&self, path: &s3::Path) -> Bucket {
+        let bar = Arc::clone(&self.bar);
+        self.s3.bucket(&path.bucket).watched(move |bytes| bar.add(bytes))
     }
 
     async fn copy(&self, from: &s3::Path, to: &s3::Path) -> Result<Done> {
@@ -145,7 +160,7 @@ impl Carrier<'_> {
 
     async fn upload(&self, file: &Path, path: &s3::Path) -> Result<Done> {
         let before = state(file)?;
-        let bucket = self.s3.bucket(&path.bucket);
+        let bucket = self.bucket(path);
         let uploaded = bucket.upload(file, &path.key, self.force, &self.put).await?;
         if !self.moves {
             return Ok(match uploaded {
@@ -163,7 +178,7 @@ impl Carrier<'_> {
     }
 
     async fn download(&self, path: &s3::Path, file: &Path) -> Result<Done> {
-        let bucket = self.s3.bucket(&path.bucket);
+        let bucket = self.bucket(path);
         if let Some(cache) = &self.cache {
             let cached = cache.download(&bucket, &path.key, file).await?;
             return Ok(Done::Downloaded(Some(cached.status)));
@@ -180,22 +195,22 @@ impl Carrier<'_> {
         Ok(Done::Moved)
     }
 
-    async fn pipe_in(&self, path: &s3::Path, bar: &Progress) -> Result<Done> {
+    async fn pipe_in(&self, path: &s3::Path) -> Result<Done> {
         let pieces = stream::try_unfold(tokio::io::stdin(), async |mut stdin| {
             let mut piece = BytesMut::with_capacity(PIECE);
             let read = stdin
                 .read_buf(&mut piece)
                 .await
                 .map_err(|error| Error::new(Kind::File, "reading standard input").because(error))?;
-            bar.add(u64::try_from(read).unwrap_or(u64::MAX));
             Ok((read > 0).then(|| (piece.freeze(), stdin)))
         });
-        let bucket = self.s3.bucket(&path.bucket);
+        let bucket = self.bucket(path);
         bucket.put_stream(&path.key, pieces, None, &self.put).await?;
         Ok(Done::Uploaded)
     }
 
     async fn pipe_out(&self, path: &s3::Path) -> Result<Done> {
+        // No bar: what is poured may go to the same terminal.
         ask::pour(self.s3.bucket(&path.bucket).get(&path.key).await?).await?;
         Ok(Done::Downloaded(None))
     }

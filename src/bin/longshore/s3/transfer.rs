@@ -14,7 +14,6 @@ use super::one::{Carrier, Done};
 use super::options::{Download, Upload};
 use super::place::Place;
 use super::tree::{self, Way};
-use crate::progress::Progress;
 use crate::say;
 
 /// So many transfers run at once.
@@ -113,10 +112,8 @@ impl Ends {
         };
         carrier.check(&from, &to, self.recursive)?;
         if !self.recursive {
-            let bar = Progress::of_bytes(None);
-            let done = carrier.carry(&from, &to, &bar).await?;
-            drop(bar);
-            tell(&carrier, &from, &to, done)?;
+            let done = carrier.carry(&from, &to).await?;
+            carrier.bar.around(|| tell(&carrier, &from, &to, done))?;
             return Ok(0);
         }
         all(&carrier, tree::below(&from, &to, carrier.s3)).await
@@ -126,11 +123,11 @@ impl Ends {
 /// Carries all of these, each as far as it can be; a failure of one is told and does not stop the
 /// others, unless none of them would fare better.
 async fn all(carrier: &Carrier<'_>, ways: impl Stream<Item = Result<Way>>) -> Result<u8> {
-    let bar = Progress::start(None);
+    let bar = &carrier.bar;
     let under_way = ways.map(|way| async {
         let Way { from, to } = way?;
         Ok::<_, Error>(match to {
-            Ok(to) => carrier.carry(&from, &to, &bar).await.map(|done| (from, to, done)),
+            Ok(to) => carrier.carry(&from, &to).await.map(|done| (from, to, done)),
             Err(error) => Err(error),
         })
     });
@@ -140,7 +137,7 @@ async fn all(carrier: &Carrier<'_>, ways: impl Stream<Item = Result<Way>>) -> Re
         count += 1;
         match ended? {
             Ok((from, to, done)) => {
-                bar.show(count, String::new());
+                bar.say(units::count(count, "transfer"));
                 let is_read = bar.around(|| tell(carrier, &from, &to, done))?;
                 if !is_read {
                     return Ok(0);
