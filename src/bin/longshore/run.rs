@@ -83,20 +83,15 @@ async fn run_locally(
     shutdown: Shutdown,
 ) -> Result<u8> {
     let aws = local::start(directory).await?;
-    let config = seal(config, directory, aws.endpoint(), args.yes)?;
-    if config.elsewhere.is_unread() {
-        let endpoint = aws.endpoint();
-        say::line(format_args!("The settings name values, which are looked for at {endpoint}:"));
-        for one in config.elsewhere.references() {
-            say::line(format_args!("  {} = {}", one.key, one.locator));
-        }
-        say::line(format_args!("Put one there: longshore ssm put NAME --local={endpoint}"));
-    }
-    let Some(config) = worker::await_complete(&config, &Aws::new(), &shutdown).await? else {
-        aws.stop().await;
-        return Ok(0);
-    };
     let mut config = seal(config, directory, aws.endpoint(), args.yes)?;
+    if config.elsewhere.is_unread() {
+        say_what_is_looked_for(&aws, &config);
+        let Some(complete) = worker::await_complete(&config, &Aws::new(), &shutdown).await? else {
+            aws.stop().await;
+            return Ok(0);
+        };
+        config = seal(complete, directory, aws.endpoint(), args.yes)?;
+    }
     make_what_is_named(&aws, &mut config).await?;
     local::banner(&aws, directory, &config);
     let code = {
@@ -113,6 +108,15 @@ async fn run_locally(
     };
     aws.stop().await;
     code
+}
+
+fn say_what_is_looked_for(aws: &Local, config: &Config) {
+    let endpoint = aws.endpoint();
+    say::line(format_args!("The settings name values, which are looked for at {endpoint}:"));
+    for one in config.elsewhere.references() {
+        say::line(format_args!("  {} = {}", one.key, one.locator));
+    }
+    say::line(format_args!("Put one there: longshore ssm put NAME --local={endpoint}"));
 }
 
 async fn make_what_is_named(aws: &Local, config: &mut Config) -> Result<()> {
