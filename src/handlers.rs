@@ -7,6 +7,8 @@ mod exec;
 mod http;
 mod print;
 mod spool;
+#[cfg(feature = "sql")]
+mod sql;
 
 use std::fmt::Write as _;
 
@@ -15,7 +17,7 @@ use crate::config;
 use crate::error::Result;
 use crate::handler::BoxHandler;
 
-pub use check::check;
+pub use check::{check, check_services};
 
 /// A handler from its settings; `name` is how logs call it, and `aws` how it reaches AWS where it
 /// does.
@@ -30,6 +32,10 @@ pub fn build(settings: &config::Handler, name: &str, aws: &Aws) -> Result<BoxHan
         config::Handler::Exec(settings) => exec::build(settings, name),
         config::Handler::Http(settings) => http::build(settings, name),
         config::Handler::Spool(settings) => Ok(spool::build(settings, name)),
+        #[cfg(feature = "sql")]
+        config::Handler::Sql(settings) => Ok(sql::build(settings, name)),
+        #[cfg(not(feature = "sql"))]
+        config::Handler::Sql(_) => Err(check::left_out("sql")),
         config::Handler::Print => Ok(print::build(name)),
     }
 }

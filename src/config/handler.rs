@@ -5,6 +5,7 @@
 mod exec;
 mod http;
 mod spool;
+mod sql;
 
 use std::collections::BTreeMap;
 
@@ -15,6 +16,7 @@ use crate::event::Pattern;
 pub use exec::Exec;
 pub use http::Http;
 pub use spool::IntoSpool;
+pub use sql::Sql;
 
 /// `[queue.NAME.handler.KIND]`: what is done with a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +27,8 @@ pub enum Handler {
     Http(Http),
     /// Write the body into a spool directory.
     Spool(IntoSpool),
+    /// Insert the body into a table of a database.
+    Sql(Sql),
     /// Print it on standard output.
     Print,
 }
@@ -34,10 +38,11 @@ pub enum Handler {
 type Read = fn(&mut Section<'_>, &Written) -> Handler;
 
 /// Every kind.
-const KINDS: [(&str, Read); 4] = [
+const KINDS: [(&str, Read); 5] = [
     ("exec", |section, _| Handler::Exec(exec::read(section))),
     ("http", |section, _| Handler::Http(http::read(section))),
     ("spool", |section, _| Handler::Spool(spool::read(section))),
+    ("sql", |section, _| Handler::Sql(sql::read(section))),
     ("print", |_, _| Handler::Print),
 ];
 

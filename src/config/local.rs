@@ -175,6 +175,11 @@ fn stay_here(local: Local<'_>, handler: &mut Handler, place: &str, wrong: &mut V
         Handler::Spool(spool) => {
             under(local, &mut spool.directory, &format!("{place}.spool.directory"), wrong);
         }
-        Handler::Exec(_) | Handler::Http(_) | Handler::Print => {}
+        Handler::Sql(sql)
+            if !local.yes && !names::is_loopback(&format!("tcp://{}", sql.server.address())) =>
+        {
+            wrong.push(format!("{place}.sql leads to {}, which leaves this host", sql.server));
+        }
+        Handler::Exec(_) | Handler::Http(_) | Handler::Sql(_) | Handler::Print => {}
     }
 }

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Access, access};
 
 use crate::config;
+#[cfg(not(feature = "sql"))]
+use crate::error::{Error, Kind};
 use crate::finding::Finding;
 
 /// Says of each handler whether it could be started: a program that is not there stops its queue.
@@ -19,11 +21,42 @@ pub fn check(name: &str, settings: &config::Queue) -> Vec<Finding> {
         let finding = match handler {
             config::Handler::Exec(exec) => of_program(exec),
             config::Handler::Spool(spool) => of_directory(&spool.directory),
-            config::Handler::Http(_) | config::Handler::Print => return None,
+            config::Handler::Http(_) | config::Handler::Print | config::Handler::Sql(_) => {
+                return None;
+            }
         };
         Some(finding.about(format_args!("queue {name}{event}")))
     });
     found.collect()
+}
+
+/// Says of each handler that leads to a service whether it is there and takes what it would get.
+pub async fn check_services(name: &str, settings: &config::Queue) -> Vec<Finding> {
+    let default = settings.handler.iter().map(|handler| (String::new(), handler));
+    let routes =
+        settings.routes.iter().map(|(event, handler)| (format!(" for {event:?}"), handler));
+    let mut found = Vec::new();
+    for (event, handler) in default.chain(routes) {
+        let finding = match handler {
+            #[cfg(feature = "sql")]
+            config::Handler::Sql(settings) => super::sql::check(settings).await,
+            #[cfg(not(feature = "sql"))]
+            config::Handler::Sql(_) => Finding::of_error(&left_out("sql"), 78),
+            config::Handler::Exec(_)
+            | config::Handler::Http(_)
+            | config::Handler::Spool(_)
+            | config::Handler::Print => continue,
+        };
+        found.push(finding.about(format_args!("queue {name}{event}")));
+    }
+    found
+}
+
+/// A kind that this binary was built without.
+#[cfg(not(feature = "sql"))]
+pub(super) fn left_out(kind: &str) -> Error {
+    Error::new(Kind::Settings, format!("this longshore was built without the handler {kind}"))
+        .hint(format!("build it with the feature {kind}: cargo build --features {kind}"))
 }
 
 fn of_program(exec: &config::Exec) -> Finding {

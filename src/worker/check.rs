@@ -37,6 +37,7 @@ pub async fn check(config: &Config, aws: &Aws, probe: bool, mut tell: impl FnMut
     }
     for (name, settings) in &config.queues {
         tell(handlers::check(name, settings));
+        tell(handlers::check_services(name, settings).await);
         tell(queue::check(name, settings, aws).await);
     }
     tell(wiring::check(config, aws).await);
