@@ -25,6 +25,7 @@
 //! assertions on its log.
 
 mod spool;
+mod sql;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
