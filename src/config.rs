@@ -41,7 +41,7 @@ pub use self::aws::{Aws, Credentials, Secret};
 pub use self::database::{DatabaseParts, DatabaseServer, SqlProtocol, SqlTls};
 pub(crate) use self::events::route_mistakes;
 pub use self::events::{Events, Initialization, region_of_topic, topic_name};
-pub use self::handler::{Exec, Handler, Http, IntoSpool, Sql};
+pub use self::handler::{Exec, Handler, Http, IntoSpool, Lambda, LambdaInput, S3, Sns, Sql, Sqs};
 pub use self::idempotency::{
     DynamodbTable, Idempotency, IdempotencyStore, OnStoreError, RedisServer,
 };

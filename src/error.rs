@@ -35,6 +35,8 @@ pub enum Kind {
     Invalid,
     /// What the service reports is not what we sent.
     Corrupt,
+    /// A function that was called has failed: its own code, and not the call.
+    Function,
     /// A file or directory of this host could not be read or written.
     File,
     /// Another process holds what we need.
@@ -60,6 +62,7 @@ impl Kind {
             Self::Conflict => "conflict",
             Self::Invalid => "invalid",
             Self::Corrupt => "corrupt",
+            Self::Function => "function",
             Self::File => "file",
             Self::Busy => "busy",
             Self::Aborted => "aborted",
@@ -82,7 +85,8 @@ impl Kind {
             | Self::Missing
             | Self::Conflict
             | Self::Invalid
-            | Self::Corrupt => 69,
+            | Self::Corrupt
+            | Self::Function => 69,
         }
     }
 

@@ -1,6 +1,7 @@
 //! What is done with a message. Built-in kinds and Rust functions become the same thing here:
 //! a [`BoxHandler`], the one place where types are erased.
 
+mod batch;
 pub mod extract;
 mod lease;
 mod route;
@@ -96,10 +97,12 @@ impl BoxHandler {
 
     /// Runs it once, on a single message.
     #[cfg(test)]
-    pub(crate) async fn call(&self, delivery: Delivery) -> Verdict {
-        let verdicts = self.call_all(vec![delivery]).await;
-        let [verdict] = <[Verdict; 1]>::try_from(verdicts).expect("one message, one verdict");
-        verdict
+    pub(crate) fn call(&self, delivery: Delivery) -> Pin<Box<dyn Future<Output = Verdict> + Send>> {
+        let run = self.call_all(vec![delivery]);
+        Box::pin(async move {
+            let [verdict] = <[Verdict; 1]>::try_from(run.await).expect("one message, one verdict");
+            verdict
+        })
     }
 
     /// True where both are the same handler, so that their messages may stand in one batch.

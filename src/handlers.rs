@@ -1,11 +1,19 @@
 //! The built-in kinds of handler: `[queue.NAME.handler.KIND]` becomes a [`BoxHandler`].
 //!
-//! They know messages and leases, and nothing of queues and spools.
+//! They know messages and leases, and nothing of queues and spools: the kind `spool` writes files,
+//! and whoever watches the directory takes them.
 
 mod check;
 mod exec;
+mod forward;
 mod http;
+mod judge;
+#[cfg(feature = "lambda")]
+mod lambda;
 mod print;
+mod s3;
+mod sns;
+mod sqs;
 mod spool;
 #[cfg(feature = "sql")]
 mod sql;
@@ -17,7 +25,7 @@ use crate::config;
 use crate::error::Result;
 use crate::handler::BoxHandler;
 
-pub use check::{check, check_services};
+pub use check::check;
 
 /// A handler from its settings; `name` is how logs call it, and `aws` how it reaches AWS where it
 /// does.
@@ -31,12 +39,19 @@ pub fn build(settings: &config::Handler, name: &str, aws: &Aws) -> Result<BoxHan
     match settings {
         config::Handler::Exec(settings) => exec::build(settings, name),
         config::Handler::Http(settings) => http::build(settings, name),
+        #[cfg(feature = "lambda")]
+        config::Handler::Lambda(settings) => Ok(lambda::build(settings, name, aws)),
+        #[cfg(not(feature = "lambda"))]
+        config::Handler::Lambda(_) => Err(check::left_out("lambda")),
         config::Handler::Spool(settings) => Ok(spool::build(settings, name)),
         #[cfg(feature = "sql")]
         config::Handler::Sql(settings) => Ok(sql::build(settings, name)),
         #[cfg(not(feature = "sql"))]
         config::Handler::Sql(_) => Err(check::left_out("sql")),
         config::Handler::Print => Ok(print::build(name)),
+        config::Handler::S3(settings) => Ok(s3::build(settings, name, aws)),
+        config::Handler::Sns(settings) => Ok(sns::build(settings, name, aws)),
+        config::Handler::Sqs(settings) => Ok(sqs::build(settings, name, aws)),
     }
 }
 

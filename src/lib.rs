@@ -101,6 +101,7 @@ pub mod message; //     a message as its handler sees it
 pub mod event; //       the named kind of a message, and patterns over names
 pub mod key; //         the name of a file, and the key or id that it stands for
 pub mod units; //       durations and sizes as people write them
+pub mod template; //    texts that a message fills in
 pub mod backoff; //     how long to wait before the next attempt
 pub mod finding; //     what a check finds, in words
 // settings
@@ -131,7 +132,7 @@ pub mod spool; //       watch, scan, admit, upload, settle
 #[cfg(any(feature = "queue", feature = "spool"))]
 pub mod events; //      what is announced through a topic, and which of it a queue wants
 #[cfg(feature = "queue")]
-pub mod handlers; //    programs, HTTP endpoints, standard output
+pub mod handlers; //    programs, HTTP endpoints, queues, topics, buckets, functions
 // together
 #[cfg(all(feature = "queue", feature = "spool"))]
 pub mod wiring; //      topics, subscriptions, policies: checked and set up

@@ -42,6 +42,11 @@ impl Outcome {
         Self::Reject { reason: reason.into() }
     }
 
+    /// A handler of several messages said nothing of this one.
+    pub(crate) fn missing() -> Self {
+        Self::retry("the handler gave no outcome")
+    }
+
     /// The word under which logs and metrics count this outcome.
     pub const fn label(&self) -> &'static str {
         match self {

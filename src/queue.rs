@@ -9,6 +9,8 @@ mod conclude;
 mod decode;
 mod dispatch;
 mod finished;
+mod gather;
+mod groups;
 mod guard;
 mod intake;
 mod item;
@@ -33,6 +35,7 @@ use tokio::time::{Instant, sleep_until};
 
 use self::decode::Received;
 use self::finished::Finished;
+use self::gather::Gather;
 use self::guard::Guard;
 use self::item::{Item, Stage};
 use self::lease::{Leases, Renewal, Ticket};
@@ -88,10 +91,8 @@ enum Event {
         began: Instant,
         unpacked: Option<Unpacked>,
     },
-    Ran {
-        ticket: Ticket,
-        run: Ran,
-    },
+    /// What came of one run, for each of its messages.
+    Ran(Vec<(Ticket, Ran)>),
     Deleted(Results),
     GivenBack(Results),
     Renewed {
@@ -139,7 +140,10 @@ struct Stages {
     items: HashMap<Ticket, Item>,
     /// How many of the items take a slot: those that run or wait to.
     slots: usize,
+    /// How many of them are locked or unpacked just now.
+    preparing: usize,
     order: Order,
+    gather: Gather,
     settle: Settle,
     /// Give-backs that wait for a renewal on its way, which could undo them.
     held_back: Vec<(Ticket, Duration)>,
@@ -208,7 +212,9 @@ impl Stages {
             leases: Leases::new(Duration::from_secs(30), fifo),
             items: HashMap::new(),
             slots: 0,
+            preparing: 0,
             order: Order::default(),
+            gather: Gather::default(),
             settle: Settle::new(),
             held_back: Vec::new(),
             finished: Finished::default(),
@@ -256,7 +262,7 @@ impl Stages {
             Event::NotFound | Event::ObjectsDeleted => {}
             Event::Polled { asked, left, result } => self.polled(asked, left, result),
             Event::Unpacked { ticket, began, unpacked } => self.unpacked(ticket, began, unpacked),
-            Event::Ran { ticket, run } => self.ran(ticket, run),
+            Event::Ran(runs) => self.ran(runs),
             Event::Deleted(results) => self.deleted(results),
             Event::GivenBack(results) => self.given_back(results),
             Event::Renewed { left, renewals, results } => self.renewed(left, &renewals, results),
@@ -272,15 +278,15 @@ impl Stages {
         self.flush();
         self.probe();
         self.guard_due();
+        self.run_gathered();
         self.poll();
     }
 
     /// Nothing new from now on; what has not begun goes back.
     fn drain(&mut self) {
         self.draining = true;
-        for ticket in self.order.take_waiting() {
-            self.release(ticket);
-        }
+        self.release_waiting();
+        self.release_gathered();
         self.release_kept();
         let probe = self.pause.as_ref().and_then(|pause| pause.probe);
         let waits = |item: &Item| item.stage == Stage::Waiting;
@@ -314,7 +320,8 @@ impl Stages {
         };
         let settle = self.source.is_some().then(|| self.settle.next_due(self.hurry())).flatten();
         let probe = self.pause.as_ref().and_then(Pause::next_try);
-        [poll, settle, probe, self.guard_wake(), self.leases.next_due(), self.last_moment]
+        let batch = self.gather.next_due();
+        [poll, settle, probe, batch, self.guard_wake(), self.leases.next_due(), self.last_moment]
             .into_iter()
             .flatten()
             .min()
@@ -328,6 +335,16 @@ impl Stages {
         let before = std::mem::replace(&mut item.stage, stage);
         self.slots -= usize::from(before.takes_slot());
         self.slots += usize::from(stage.takes_slot());
+        self.preparing -= usize::from(before == Stage::Preparing);
+        self.preparing += usize::from(stage == Stage::Preparing);
+        if before == Stage::Gathering {
+            self.gather.leave(ticket);
+        }
+    }
+
+    /// True for a message that is gone, or whose outcome is being carried out.
+    fn is_settled(&self, ticket: Ticket) -> bool {
+        self.items.get(&ticket).is_none_or(|item| item.stage == Stage::Settling)
     }
 
     /// Nothing waits for company at stop, nor in a FIFO queue.

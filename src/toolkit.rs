@@ -1,5 +1,7 @@
 //! The friendly AWS API: verbs for handlers, scripts and the command line.
 
+#[cfg(feature = "sqs")]
+pub(crate) mod carry;
 #[cfg(feature = "sns")]
 pub mod channels;
 #[cfg(feature = "dynamodb")]

@@ -231,6 +231,7 @@ fn advice(kind: Kind) -> Option<&'static str> {
         | Kind::Conflict
         | Kind::Invalid
         | Kind::Corrupt
+        | Kind::Function
         | Kind::File
         | Kind::Busy
         | Kind::Aborted

@@ -4,19 +4,28 @@
 
 mod exec;
 mod http;
+mod lambda;
+mod s3;
+mod sns;
+mod sqs;
 mod spool;
 mod sql;
 
 use std::collections::BTreeMap;
 
-use super::aws::Written;
+use super::aws::{Aws, Written};
 use super::section::Section;
 use crate::event::Pattern;
+use crate::template::Template;
 
 pub use exec::Exec;
 pub use http::Http;
+pub use lambda::{Lambda, LambdaInput};
+pub use s3::S3;
+pub use sns::Sns;
 pub use spool::IntoSpool;
 pub use sql::Sql;
+pub use sqs::Sqs;
 
 /// `[queue.NAME.handler.KIND]`: what is done with a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,12 +34,20 @@ pub enum Handler {
     Exec(Exec),
     /// POST to an endpoint.
     Http(Http),
+    /// Call a function of AWS Lambda.
+    Lambda(Lambda),
     /// Write the body into a spool directory.
     Spool(IntoSpool),
     /// Insert the body into a table of a database.
     Sql(Sql),
     /// Print it on standard output.
     Print,
+    /// Put the body into a bucket.
+    S3(S3),
+    /// Publish it to a topic.
+    Sns(Sns),
+    /// Send it on to a queue.
+    Sqs(Sqs),
 }
 
 /// How a kind is read from its table; `Written` is how its queue reaches AWS, which a kind that
@@ -38,13 +55,69 @@ pub enum Handler {
 type Read = fn(&mut Section<'_>, &Written) -> Handler;
 
 /// Every kind.
-const KINDS: [(&str, Read); 5] = [
+const KINDS: [(&str, Read); 9] = [
     ("exec", |section, _| Handler::Exec(exec::read(section))),
     ("http", |section, _| Handler::Http(http::read(section))),
+    ("lambda", |section, aws| Handler::Lambda(lambda::read(section, aws))),
+    ("print", |_, _| Handler::Print),
+    ("s3", |section, aws| Handler::S3(s3::read(section, aws))),
+    ("sns", |section, aws| Handler::Sns(sns::read(section, aws))),
     ("spool", |section, _| Handler::Spool(spool::read(section))),
     ("sql", |section, _| Handler::Sql(sql::read(section))),
-    ("print", |_, _| Handler::Print),
+    ("sqs", |section, aws| Handler::Sqs(sqs::read(section, aws))),
 ];
+
+impl Handler {
+    /// How it reaches AWS; nothing for one that does not.
+    pub fn aws(&self) -> Option<&Aws> {
+        match self {
+            Self::Exec(_) | Self::Http(_) | Self::Print | Self::Spool(_) | Self::Sql(_) => None,
+            Self::Lambda(lambda) => Some(&lambda.aws),
+            Self::S3(s3) => Some(&s3.aws),
+            Self::Sns(sns) => Some(&sns.aws),
+            Self::Sqs(sqs) => Some(&sqs.aws),
+        }
+    }
+
+    pub(super) fn aws_mut(&mut self) -> Option<&mut Aws> {
+        match self {
+            Self::Exec(_) | Self::Http(_) | Self::Print | Self::Spool(_) | Self::Sql(_) => None,
+            Self::Lambda(lambda) => Some(&mut lambda.aws),
+            Self::S3(s3) => Some(&mut s3.aws),
+            Self::Sns(sns) => Some(&mut sns.aws),
+            Self::Sqs(sqs) => Some(&mut sqs.aws),
+        }
+    }
+
+    /// What it fills in from a message, which has to be asked for.
+    pub(super) fn template(&self) -> Option<&Template> {
+        match self {
+            Self::Exec(_) | Self::Http(_) | Self::Lambda(_) | Self::Print | Self::Sql(_) => None,
+            Self::Spool(spool) => Some(&spool.name),
+            Self::S3(s3) => Some(&s3.key),
+            Self::Sns(sns) => sns.group.as_ref(),
+            Self::Sqs(sqs) => sqs.group.as_ref(),
+        }
+    }
+}
+
+/// The group that messages get where they are sent on.
+fn group(section: &mut Section<'_>) -> Option<Template> {
+    section.formed("group", |text| match Template::read(text)? {
+        _ if text.is_empty() => Err("an empty group; leave it out".to_owned()),
+        template => Ok(template),
+    })
+}
+
+fn content_type(section: &mut Section<'_>) -> Option<String> {
+    section.formed("content_type", |text| {
+        let is_sound = text.is_ascii() && !text.contains(|c: char| c.is_ascii_control());
+        if is_sound && text.contains('/') {
+            return Ok(text.to_owned());
+        }
+        Err(format!("{text:?} is no content type; one looks like \"application/json\""))
+    })
+}
 
 pub(super) fn read(mut section: Section<'_>, aws: &Written) -> Option<Handler> {
     let mut found = Vec::new();

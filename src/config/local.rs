@@ -168,6 +168,9 @@ fn handlers(queue: &mut Queue) -> impl Iterator<Item = (String, &mut Handler)> {
 }
 
 fn stay_here(local: Local<'_>, handler: &mut Handler, place: &str, wrong: &mut Vec<String>) {
+    if let Some(aws) = handler.aws_mut() {
+        seal(aws, local.endpoint);
+    }
     match handler {
         Handler::Http(http) if !local.yes && !names::is_loopback(&http.url) => {
             wrong.push(format!("{place}.http.url = {:?} leaves this host", http.url));
@@ -180,6 +183,15 @@ fn stay_here(local: Local<'_>, handler: &mut Handler, place: &str, wrong: &mut V
         {
             wrong.push(format!("{place}.sql leads to {}, which leaves this host", sql.server));
         }
-        Handler::Exec(_) | Handler::Http(_) | Handler::Sql(_) | Handler::Print => {}
+        Handler::Sqs(sqs) => reduce_to_name(&mut sqs.queue),
+        Handler::Sns(sns) => {
+            sns.topic = sns.topic.rsplit(':').next().unwrap_or_default().to_owned();
+        }
+        Handler::Exec(_)
+        | Handler::Http(_)
+        | Handler::Lambda(_)
+        | Handler::Print
+        | Handler::S3(_)
+        | Handler::Sql(_) => {}
     }
 }

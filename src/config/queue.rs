@@ -12,6 +12,7 @@ use super::section::Section;
 use super::spool::retry;
 use super::{Events, iniesta};
 use crate::backoff::Backoff;
+use crate::template::Template;
 
 /// `[queue.NAME]`: a queue whose messages go to handlers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -148,8 +149,27 @@ impl Queue {
         queue
     }
 
-    /// The attributes by which messages are routed and unpacked.
+    /// The default handler and those of the routes, each with the event that its route names.
+    pub fn handlers(&self) -> impl Iterator<Item = (Option<&str>, &Handler)> {
+        let default = self.handler.iter().map(|handler| (None, handler));
+        default.chain(self.routes.iter().map(|(event, handler)| (Some(event.as_str()), handler)))
+    }
+
+    /// The attributes by which messages are routed and unpacked, and what handlers fill in.
     fn ask_for_what_is_read(&mut self) {
+        let templates: Vec<Template> =
+            self.handlers().filter_map(|(_, handler)| handler.template().cloned()).collect();
+        for template in templates {
+            template.attributes().for_each(|attribute| self.ask_for(attribute));
+            if template.needs_event() {
+                self.ask_for_event();
+            }
+            for system in ["SentTimestamp", "MessageGroupId"] {
+                if !self.system_attributes.iter().any(|name| ["All", system].contains(&&**name)) {
+                    self.system_attributes.push(system.to_owned());
+                }
+            }
+        }
         if !self.routes.is_empty() {
             self.ask_for_event();
         }

@@ -100,7 +100,7 @@ pub async fn run_all(
         };
         let verdict = match (verdict, ending) {
             (Some(verdict), Ending::Finished) => verdict,
-            (None, Ending::Finished) => Ok(Outcome::retry("the handler gave no outcome")),
+            (None, Ending::Finished) => Ok(Outcome::missing()),
             (Some(Ok(Outcome::Done)), _) => Ok(Outcome::Done),
             (_, ending) => Ok(cut_off(ending, timeout)),
         };
@@ -112,10 +112,10 @@ pub async fn run_all(
 /// The span of a run; that of a batch names its first message.
 fn span(deliveries: &[Delivery]) -> Span {
     let Some(Delivery { message, .. }) = deliveries.first() else { return Span::none() };
-    let (queue, message_id, attempt) = (&*message.queue, &*message.id, message.receive_count());
+    let (queue, message_id, attempt) = (&message.queue, &message.id, message.receive_count());
     match deliveries.len() {
-        1 => tracing::info_span!("handle", queue, message_id, attempt),
-        messages => tracing::info_span!("handle", queue, message_id, attempt, messages),
+        1 => tracing::info_span!("handle", %queue, %message_id, attempt),
+        messages => tracing::info_span!("handle", %queue, %message_id, attempt, messages),
     }
 }
 

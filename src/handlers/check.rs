@@ -4,56 +4,48 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, access};
 
+use crate::aws::Aws;
 use crate::config;
-#[cfg(not(feature = "sql"))]
+#[cfg(not(all(feature = "lambda", feature = "sql")))]
 use crate::error::{Error, Kind};
 use crate::finding::Finding;
 
-/// Says of each handler whether it could be started: a program that is not there stops its queue.
+/// Says of each handler whether it could be started, and of what it sends to whether it is there: a
+/// program or a queue that is not there stops its queue.
 ///
 /// A program that another handler brings, a URL that nobody serves yet: the first message shows
 /// them. Blocks for a few file-system calls.
-pub fn check(name: &str, settings: &config::Queue) -> Vec<Finding> {
-    let default = settings.handler.iter().map(|handler| (String::new(), handler));
-    let routes =
-        settings.routes.iter().map(|(event, handler)| (format!(" for {event:?}"), handler));
-    let found = default.chain(routes).filter_map(|(event, handler)| {
-        let finding = match handler {
-            config::Handler::Exec(exec) => of_program(exec),
-            config::Handler::Spool(spool) => of_directory(&spool.directory),
-            config::Handler::Http(_) | config::Handler::Print | config::Handler::Sql(_) => {
-                return None;
-            }
-        };
-        Some(finding.about(format_args!("queue {name}{event}")))
-    });
-    found.collect()
+pub async fn check(name: &str, settings: &config::Queue, aws: &Aws) -> Vec<Finding> {
+    let mut all = Vec::new();
+    for (event, handler) in settings.handlers() {
+        let event = event.map_or_else(String::new, |event| format!(" for {event:?}"));
+        let about = |finding: Finding| finding.about(format_args!("queue {name}{event}"));
+        all.extend(of_handler(handler, aws).await.into_iter().map(about));
+    }
+    all
 }
 
-/// Says of each handler that leads to a service whether it is there and takes what it would get.
-pub async fn check_services(name: &str, settings: &config::Queue) -> Vec<Finding> {
-    let default = settings.handler.iter().map(|handler| (String::new(), handler));
-    let routes =
-        settings.routes.iter().map(|(event, handler)| (format!(" for {event:?}"), handler));
-    let mut found = Vec::new();
-    for (event, handler) in default.chain(routes) {
-        let finding = match handler {
-            #[cfg(feature = "sql")]
-            config::Handler::Sql(settings) => super::sql::check(settings).await,
-            #[cfg(not(feature = "sql"))]
-            config::Handler::Sql(_) => Finding::of_error(&left_out("sql"), 78),
-            config::Handler::Exec(_)
-            | config::Handler::Http(_)
-            | config::Handler::Spool(_)
-            | config::Handler::Print => continue,
-        };
-        found.push(finding.about(format_args!("queue {name}{event}")));
+async fn of_handler(handler: &config::Handler, aws: &Aws) -> Vec<Finding> {
+    match handler {
+        config::Handler::Exec(exec) => vec![of_program(exec)],
+        config::Handler::Http(_) | config::Handler::Print => Vec::new(),
+        config::Handler::Spool(spool) => vec![of_directory(&spool.directory)],
+        #[cfg(feature = "lambda")]
+        config::Handler::Lambda(settings) => vec![super::lambda::check(settings, aws).await],
+        #[cfg(not(feature = "lambda"))]
+        config::Handler::Lambda(_) => vec![Finding::of_error(&left_out("lambda"), 78)],
+        config::Handler::S3(settings) => super::s3::check(settings, aws).await,
+        config::Handler::Sns(settings) => vec![super::sns::check(settings, aws).await],
+        #[cfg(feature = "sql")]
+        config::Handler::Sql(settings) => vec![super::sql::check(settings).await],
+        #[cfg(not(feature = "sql"))]
+        config::Handler::Sql(_) => vec![Finding::of_error(&left_out("sql"), 78)],
+        config::Handler::Sqs(settings) => vec![super::sqs::check(settings, aws).await],
     }
-    found
 }
 
 /// A kind that this binary was built without.
-#[cfg(not(feature = "sql"))]
+#[cfg(not(all(feature = "lambda", feature = "sql")))]
 pub(super) fn left_out(kind: &str) -> Error {
     Error::new(Kind::Settings, format!("this longshore was built without the handler {kind}"))
         .hint(format!("build it with the feature {kind}: cargo build --features {kind}"))

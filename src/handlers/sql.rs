@@ -15,7 +15,7 @@ use crate::error::{Error, Kind, Result};
 use crate::finding::Finding;
 use crate::handler::{BoxHandler, Delivery, Verdict};
 use crate::message::Body;
-use crate::outcome::{Outcome, Unavailable};
+use crate::outcome::Outcome;
 use crate::toolkit::sql::{Database, Fate, Record, Unit};
 
 /// How many messages share a transaction.
@@ -78,12 +78,8 @@ async fn records(body: &Body) -> Result<Vec<Record>> {
 fn judged(fate: Fate) -> Verdict {
     match fate {
         Fate::Done => Ok(Outcome::Done),
-        Fate::Refused(error) => Ok(Outcome::reject(error.told())),
+        Fate::Refused(error) | Fate::Failed(error) => super::judge::judged(&error, true),
         Fate::Behind => Ok(Outcome::retry("one before it in its group was not done")),
-        Fate::Failed(error) if error.kind().is_of_destination() => {
-            Err(Unavailable::new(error.to_string()))
-        }
-        Fate::Failed(error) => Ok(Outcome::retry(error.told())),
     }
 }
 

@@ -100,17 +100,6 @@ impl Stages {
         self.settle.give_back(ticket, delay);
     }
 
-    /// What waits behind a message that goes back must go back before it, the last one first.
-    pub(super) fn give_back_tail(&mut self, ticket: Ticket) {
-        let Some(group) = self.group(ticket) else { return };
-        for waiting in self.order.break_off(&group, ticket) {
-            metrics::settled(&self.name, "released");
-            self.report.released += 1;
-            self.enter_stage(waiting, Stage::Settling);
-            self.settle.give_back(waiting, Duration::ZERO);
-        }
-    }
-
     pub(super) fn reject(&mut self, ticket: Ticket, reason: String) {
         self.enter_stage(ticket, Stage::Settling);
         let Some(item) = self.items.get(&ticket) else { return };
@@ -276,34 +265,5 @@ impl Stages {
         }
         self.give_back_tail(ticket);
         self.leave(ticket, false);
-    }
-
-    /// The message is not ours any more. With `settled`, the next of its group may begin.
-    pub(super) fn leave(&mut self, ticket: Ticket, settled: bool) {
-        let group = self.group(ticket);
-        self.enter_stage(ticket, Stage::Settling);
-        self.leases.leave(ticket);
-        self.items.remove(&ticket);
-        self.unlock(ticket);
-        self.forget_probe(ticket);
-        let Some(group) = group.filter(|_| settled) else { return };
-        let Some(next) = self.order.advance(&group, ticket) else { return };
-        let done_before = self
-            .items
-            .get(&next)
-            .is_some_and(|item| self.finished.contains(&item.message.id, Instant::now()));
-        if done_before {
-            self.delete_copy(next);
-        } else if self.draining {
-            self.release(next);
-        } else {
-            self.start(next);
-        }
-    }
-
-    fn group(&self, ticket: Ticket) -> Option<String> {
-        let fifo = self.is_fifo();
-        let item = self.items.get(&ticket)?;
-        item.message.group().filter(|_| fifo).map(str::to_owned)
     }
 }

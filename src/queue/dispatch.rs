@@ -14,30 +14,54 @@ use crate::outcome::Outcome;
 use crate::telemetry::metrics;
 
 impl Stages {
-    /// Starts the handler of a message, or first of all unpacks it.
+    /// Prepares a message and starts its handler, or lets it wait for company; and those behind it
+    /// in its group that may stand in one batch with it.
     pub(super) fn start(&mut self, ticket: Ticket) {
-        self.enter_stage(ticket, Stage::Running);
+        let mut next = Some(ticket);
+        while let Some(ticket) = next {
+            next = self.start_one(ticket);
+        }
+    }
+
+    fn start_one(&mut self, ticket: Ticket) -> Option<Ticket> {
+        self.enter_stage(ticket, Stage::Preparing);
         if let Some(pause) = &mut self.pause {
             pause.try_with(ticket);
         }
         if !self.may_run(ticket) || self.unpacks_first(ticket) {
-            return;
+            return None;
         }
-        let Some(item) = self.items.get(&ticket) else { return };
-        let message = Arc::clone(item.as_handled());
+        let message = Arc::clone(self.items.get(&ticket)?.as_handled());
         let Some(handler) = self.routes.find(message.event.as_deref()).cloned() else {
-            return self.unrouted(ticket, &message);
+            self.unrouted(ticket, &message);
+            return None;
         };
-        let told = Arc::clone(&message);
-        let delivery = Delivery { message, lease: item.keeper.lease() };
+        self.ready(ticket, &handler)
+    }
+
+    /// Runs a handler once on these messages.
+    pub(super) fn run_handler(&mut self, handler: &BoxHandler, tickets: Vec<Ticket>) {
+        let mut deliveries = Vec::with_capacity(tickets.len());
+        for &ticket in &tickets {
+            self.enter_stage(ticket, Stage::Running);
+            let Some(item) = self.items.get(&ticket) else { return };
+            let message = Arc::clone(item.as_handled());
+            deliveries.push(Delivery { message, lease: item.keeper.lease() });
+        }
         let timeout = self.settings.handler_timeout;
         let abort = self.shutdown.abort_token();
-        let name = format!("handler {} for {}", handler.name(), delivery.message.id);
-        let queue = Arc::clone(&self.name);
+        let messages: Vec<_> = deliveries.iter().map(|one| Arc::clone(&one.message)).collect();
+        let name = match messages.as_slice() {
+            [message] => format!("handler {} for {}", handler.name(), message.id),
+            many => format!("handler {} for {} messages", handler.name(), many.len()),
+        };
+        let (handler, queue) = (handler.clone(), Arc::clone(&self.name));
         self.tasks.spawn(name, async move {
-            let run = handler::run(&handler, delivery, timeout, &abort).await;
-            tell(&queue, &told, &handler, &run);
-            Event::Ran { ticket, run }
+            let runs = handler::run_all(&handler, deliveries, timeout, &abort).await;
+            for (message, run) in messages.iter().zip(&runs) {
+                tell(&queue, message, &handler, run);
+            }
+            Event::Ran(tickets.into_iter().zip(runs).collect())
         });
     }
 
@@ -57,8 +81,30 @@ impl Stages {
         self.carry_out(ticket, outcome);
     }
 
-    /// A handler ended.
-    pub(super) fn ran(&mut self, ticket: Ticket, run: Ran) {
+    /// A handler ended, on one message or several.
+    pub(super) fn ran(&mut self, runs: Vec<(Ticket, Ran)>) {
+        let outcomes = runs.iter().filter_map(|(_, run)| run.verdict.as_ref().ok());
+        let worst = outcomes.max_by_key(|outcome| **outcome != Outcome::Done).map(Outcome::label);
+        if let (Some(worst), Some((_, run))) = (worst, runs.first()) {
+            metrics::handled(&self.name, worst, run.duration);
+        }
+        let unavailable = |(ticket, run): &(Ticket, Ran)| {
+            run.verdict.as_ref().err().map(|unavailable| (*ticket, unavailable.reason.clone()))
+        };
+        if let Some((first, reason)) = runs.iter().find_map(unavailable) {
+            self.outage(first, &reason);
+        }
+        let stays = |(_, run): &(Ticket, Ran)| {
+            matches!(run.verdict, Ok(Outcome::Done | Outcome::Reject { .. }))
+        };
+        let (settled, back): (Vec<_>, Vec<_>) = runs.into_iter().partition(stays);
+        // What goes back does so from the last: none overtakes another of its group.
+        for (ticket, run) in settled.into_iter().chain(back.into_iter().rev()) {
+            self.ran_on(ticket, run);
+        }
+    }
+
+    fn ran_on(&mut self, ticket: Ticket, run: Ran) {
         let outcome = match run.verdict {
             Err(unavailable) => return self.unavailable(ticket, &unavailable.reason),
             Ok(outcome) => outcome,
@@ -67,7 +113,6 @@ impl Stages {
         if !matches!(run.ending, Ending::Aborted | Ending::LeaseLost) {
             self.available(ticket);
         }
-        metrics::handled(&self.name, outcome.label(), run.duration);
         let Some(item) = self.items.get(&ticket) else { return };
         let message = Arc::clone(item.as_handled());
         if run.ending == Ending::Aborted && outcome != Outcome::Done {

@@ -175,11 +175,22 @@ impl Stages {
     }
 
     fn entered(&mut self, ticket: Ticket, result: Result<Entry>) {
+        if self.is_settled(ticket) {
+            // It went back meanwhile, with one before it in its group.
+            if let Ok(Entry::Locked(lock)) = result {
+                self.keep_lock(ticket, lock);
+                self.unlock(ticket);
+            }
+            return;
+        }
         match result {
             Ok(entry) => {
                 self.store_works();
                 match entry {
-                    Entry::Locked(lock) => self.locked(ticket, lock),
+                    Entry::Locked(lock) => {
+                        self.keep_lock(ticket, lock);
+                        self.go_on(ticket);
+                    }
                     Entry::Busy(left) => self.contended(ticket, left),
                     Entry::Finished => self.found_finished(ticket),
                 }
@@ -196,7 +207,7 @@ impl Stages {
         }
     }
 
-    fn locked(&mut self, ticket: Ticket, lock: Lock) {
+    fn keep_lock(&mut self, ticket: Ticket, lock: Lock) {
         let Some(guard) = &self.guard else { return };
         let (store, lease) = (guard.store.clone(), guard.settings.lock_timeout);
         let (token, stop) = (lock.token.clone(), CancellationToken::new());
@@ -205,7 +216,6 @@ impl Stages {
             let end = keeper::keep(&store, lock, lease, &stop).await;
             Event::Heard(News::LockEnded { ticket, token, end })
         });
-        self.go_on(ticket);
     }
 
     fn hold(&mut self, ticket: Ticket, hold: Hold) {
@@ -236,7 +246,7 @@ impl Stages {
         let Some(item) = self.items.get(&ticket) else { return };
         let (stage, message) = (item.stage, Arc::clone(&item.message));
         // What waits asks anew when it begins; what is settled has been handled under it.
-        if stage != Stage::Running {
+        if !matches!(stage, Stage::Preparing | Stage::Gathering | Stage::Running) {
             return;
         }
         metrics::lock_lost(&self.name);

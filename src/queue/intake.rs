@@ -160,7 +160,6 @@ impl Stages {
             }
             let (ticket, keeper) = self.leases.enter(&message.id, handle, self.receives, now);
             let done_before = self.finished.contains(&message.id, now);
-            let group = message.group().filter(|_| self.is_fifo()).map(str::to_owned);
             let message = message.into();
             self.items.insert(
                 ticket,
@@ -180,11 +179,12 @@ impl Stages {
                 self.release(ticket);
                 continue;
             }
-            let first = group.is_none_or(|group| self.order.enter(&group, ticket));
-            match (first, done_before) {
-                (true, true) => self.delete_copy(ticket),
-                (true, false) => self.start(ticket),
-                (false, _) => {}
+            let first = self.enter_group(ticket);
+            let before = self.before_in_group(ticket).pop();
+            if first && done_before {
+                self.delete_copy(ticket);
+            } else if first || before.is_some_and(|before| self.may_join(ticket, before)) {
+                self.start(ticket);
             }
         }
     }

@@ -36,7 +36,11 @@ impl Item {
 pub(super) enum Stage {
     /// For those before it in its group, or for a handler that can be started.
     Waiting,
-    /// It is unpacked, or its handler runs.
+    /// It is locked or unpacked.
+    Preparing,
+    /// For others that its handler takes with it.
+    Gathering,
+    /// Its handler runs.
     Running,
     /// Its outcome is being carried out.
     Settling,
@@ -46,6 +50,6 @@ pub(super) enum Stage {
 
 impl Stage {
     pub(super) const fn takes_slot(self) -> bool {
-        matches!(self, Self::Waiting | Self::Running)
+        matches!(self, Self::Waiting | Self::Preparing | Self::Gathering | Self::Running)
     }
 }

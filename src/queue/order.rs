@@ -1,11 +1,11 @@
 //! FIFO groups: in order within a group, groups side by side. One message of a group runs at a
-//! time, and the next begins only when the one before it is settled.
+//! time, or several in one batch, and the next begins only when those before it are settled.
 
 use std::collections::{HashMap, VecDeque};
 
 use super::lease::Ticket;
 
-/// What of each group is held, the one that may run first.
+/// What of each group is held, in its order.
 #[derive(Debug, Default)]
 pub(super) struct Order {
     groups: HashMap<String, VecDeque<Ticket>>,
@@ -19,17 +19,29 @@ impl Order {
         waiting.len() == 1
     }
 
-    /// The first of a group is settled for good: the next that may run.
+    /// Those of a group that stand before this one.
+    pub(super) fn before(&self, group: &str, ticket: Ticket) -> Vec<Ticket> {
+        let waiting = self.groups.get(group).into_iter().flatten().copied();
+        waiting.take_while(|&before| before != ticket).collect()
+    }
+
+    /// The one of a group that stands behind this one.
+    pub(super) fn after(&self, group: &str, ticket: Ticket) -> Option<Ticket> {
+        let mut waiting = self.groups.get(group)?.iter().copied();
+        waiting.find(|&before| before == ticket)?;
+        waiting.next()
+    }
+
+    /// One of a group is settled for good: the next that may run, where it was the first.
     pub(super) fn advance(&mut self, group: &str, ticket: Ticket) -> Option<Ticket> {
         let waiting = self.groups.get_mut(group)?;
-        if waiting.front() == Some(&ticket) {
-            waiting.pop_front();
-        }
+        let place = waiting.iter().position(|&waiting| waiting == ticket)?;
+        waiting.remove(place);
         let next = waiting.front().copied();
         if next.is_none() {
             self.groups.remove(group);
         }
-        next
+        next.filter(|_| place == 0)
     }
 
     /// A message goes back: those of its group behind it, the last one first, must go back before
@@ -46,14 +58,9 @@ impl Order {
         behind
     }
 
-    /// Everything that waits behind another, the last of each group first; only the first of each
-    /// group remains.
-    pub(super) fn take_waiting(&mut self) -> Vec<Ticket> {
-        let mut taken = Vec::new();
-        for waiting in self.groups.values_mut() {
-            taken.extend(waiting.drain(1..).rev());
-        }
-        taken
+    /// Everything that stands behind another, the last of each group first.
+    pub(super) fn behind_others(&self) -> Vec<Ticket> {
+        self.groups.values().flat_map(|waiting| waiting.iter().skip(1).rev().copied()).collect()
     }
 }
 
@@ -90,7 +97,22 @@ mod tests {
         for ticket in 1..=3 {
             order.enter("a", ticket);
         }
-        assert_eq!(order.take_waiting(), [3, 2]);
+        assert_eq!(order.behind_others(), [3, 2]);
+        assert!(order.break_off("a", 3).is_empty());
+        assert!(order.break_off("a", 2).is_empty());
         assert_eq!(order.advance("a", 1), None);
+    }
+
+    #[test]
+    fn one_that_is_settled_before_its_turn_lets_nobody_begin() {
+        let mut order = Order::default();
+        for ticket in 1..=3 {
+            order.enter("a", ticket);
+        }
+        assert_eq!((order.before("a", 3), order.after("a", 2)), (vec![1, 2], Some(3)));
+        assert_eq!(order.advance("a", 2), None);
+        assert_eq!(order.advance("a", 1), Some(3));
+        assert_eq!((order.before("a", 3), order.after("a", 3)), (vec![], None));
+        assert_eq!(order.advance("a", 7), None, "it is not in the group");
     }
 }

@@ -55,9 +55,8 @@ impl Pause {
 }
 
 impl Stages {
-    /// The handler of this message could not be started.
-    pub(super) fn unavailable(&mut self, ticket: Ticket, reason: &str) {
-        let (draining, stands) = (self.draining, self.lease_stands(ticket));
+    /// A handler could not be started. This message is the one to try with, where there is none.
+    pub(super) fn outage(&mut self, ticket: Ticket, reason: &str) {
         let item = self.items.get(&ticket);
         let message_id = item.map(|item| item.message.id.clone());
         let event = item.and_then(|item| item.as_handled().event.clone());
@@ -74,7 +73,15 @@ impl Stages {
                 "handler cannot be started; polling stops until it can, no message is judged"
             );
         }
-        let is_probe = *pause.probe.get_or_insert(ticket) == ticket;
+        pause.probe.get_or_insert(ticket);
+    }
+
+    /// The handler of this message could not be started.
+    pub(super) fn unavailable(&mut self, ticket: Ticket, reason: &str) {
+        self.outage(ticket, reason);
+        let (draining, stands) = (self.draining, self.lease_stands(ticket));
+        let Some(pause) = &mut self.pause else { return };
+        let is_probe = pause.probe == Some(ticket);
         // The lease may have been lost while the handler was being started.
         if !is_probe || draining || !stands {
             return self.release(ticket);
@@ -88,9 +95,8 @@ impl Stages {
             let what = format!("queue {}: {reason}", self.name);
             self.fail_if_once(Error::new(Kind::Unreachable, what));
         }
-        for waiting in self.order.take_waiting() {
-            self.release(waiting);
-        }
+        self.release_waiting();
+        self.release_gathered();
     }
 
     /// The handler of this message could be started.

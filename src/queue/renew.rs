@@ -78,7 +78,7 @@ impl Stages {
         metrics::lease_lost(&self.name);
         tracing::warn!(queue = %self.name, message_id, "lease lost");
         // A running handler is told and comes back by itself; settling finds out by itself.
-        if matches!(stage, Stage::Waiting | Stage::Kept) {
+        if matches!(stage, Stage::Waiting | Stage::Gathering | Stage::Kept) {
             self.give_back_tail(ticket);
             self.leave(ticket, false);
         }

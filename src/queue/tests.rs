@@ -1,5 +1,6 @@
 //! What is decided, without a network: events go in, and what is known is looked at.
 
+mod batch;
 mod guard;
 
 use super::*;
@@ -75,7 +76,7 @@ impl Stages {
     /// The handler of the n-th message ends.
     fn ends(&mut self, ticket: Ticket, verdict: crate::handler::Verdict) {
         let run = Ran { verdict, ending: Ending::Finished, duration: Duration::ZERO };
-        self.on(Event::Ran { ticket, run });
+        self.on(Event::Ran(vec![(ticket, run)]));
     }
 
     /// SQS answers a delete that was sent with this handle.
@@ -276,7 +277,7 @@ fn unpacked(message: &Message) -> Unpacked {
 async fn what_is_unpacked_runs_and_what_came_is_kept() {
     let mut stages = unpacking().await;
     stages.brought(&["a"]);
-    assert_eq!((stages.items[&0].stage, stages.slots), (Stage::Running, 1));
+    assert_eq!((stages.items[&0].stage, stages.slots), (Stage::Preparing, 1));
     let (began, message) = (Instant::now(), unpacked(&stages.items[&0].message));
     stages.on(Event::Unpacked { ticket: 0, began, unpacked: Some(message) });
     let item = &stages.items[&0];

@@ -58,6 +58,10 @@ impl Stages {
 
     /// Unpacking ended; with nothing, it was cut off.
     pub(super) fn unpacked(&mut self, ticket: Ticket, began: Instant, unpacked: Option<Unpacked>) {
+        // It may have gone back meanwhile, with one before it in its group.
+        if self.is_settled(ticket) {
+            return;
+        }
         let Some(item) = self.items.get_mut(&ticket) else { return };
         match unpacked {
             None if item.keeper.is_lost() => {

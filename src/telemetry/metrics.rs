@@ -234,7 +234,8 @@ pub fn settled(queue: &str, outcome: &'static str) {
     counter!(SETTLED.name, "queue" => queue.to_owned(), "outcome" => outcome).increment(1);
 }
 
-/// A handler ran this long.
+/// A handler ran this long, on one message or several; `outcome` is one of theirs, and *done* only
+/// where all are.
 pub fn handled(queue: &str, outcome: &'static str, time: Duration) {
     histogram!(HANDLED.name, "queue" => queue.to_owned(), "outcome" => outcome)
         .record(time.as_secs_f64());

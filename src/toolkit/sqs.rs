@@ -1,6 +1,5 @@
 //! Queues by name, URL or ARN; what a queue says of itself; sending, one or many.
 
-mod carry;
 mod decode;
 mod entry;
 pub mod policy;
@@ -20,7 +19,7 @@ use crate::aws::fault::fault;
 use crate::error::{Error, Kind, Result};
 
 pub(crate) use decode::{event_in_envelope, is_damaged, read};
-pub(crate) use entry::send_batch;
+pub(crate) use entry::{Target, send_batch};
 pub use queue::{Held, Queue, Reading};
 pub(crate) use send::unfit;
 pub use send::{LONGEST_DELAY, MOST_BYTES, Sender, delay};

@@ -91,6 +91,9 @@ pub async fn policy(config: &Config, aws: &Aws, account: Option<&str>) -> Result
             grants.allow(&format!("{topic}:*"), &["sns:GetSubscriptionAttributes"]);
         }
         grants.pointers(&settings.payload, &owner.partition);
+        for (_, handler) in settings.handlers() {
+            grants.handler(handler, aws, account).await?;
+        }
         grants.assume(&settings.aws);
     }
     if let Some(table) = config.idempotency.as_ref().and_then(Idempotency::table) {
@@ -127,6 +130,43 @@ impl Grants {
         if !matches!(QueueAddress::read(address), Ok(QueueAddress::Url { .. })) {
             self.allow(&queue, &FIND_QUEUE);
         }
+    }
+
+    /// What a handler does, and what `check` asks of what it does it to.
+    async fn handler(
+        &mut self,
+        handler: &config::Handler,
+        aws: &Aws,
+        account: Option<&str>,
+    ) -> Result<()> {
+        let Some(settings) = handler.aws() else { return Ok(()) };
+        let connection = aws.connect(settings).await?;
+        match handler {
+            config::Handler::Exec(_)
+            | config::Handler::Http(_)
+            | config::Handler::Print
+            | config::Handler::Spool(_)
+            | config::Handler::Sql(_) => {}
+            config::Handler::Lambda(lambda) => {
+                let function = Owner::of(account, &connection).await?.function(&lambda.function);
+                self.allow(&function, &["lambda:InvokeFunction"]);
+            }
+            config::Handler::S3(s3) => {
+                let bucket = bucket_arn(connection.region(), &s3.bucket);
+                self.allow(&bucket, &["s3:ListBucket"]);
+                self.allow(&format!("{bucket}/*"), &["s3:PutObject"]);
+                if let Some(key) = s3.kms_key_id.as_ref().filter(|key| key.starts_with("arn:")) {
+                    self.allow(key, &["kms:GenerateDataKey"]);
+                }
+            }
+            config::Handler::Sns(sns) => self.allow(&sns.topic, &TO_TOPIC),
+            config::Handler::Sqs(sqs) => {
+                let owner = Owner::of(account, &connection).await?;
+                self.queue(&owner, &sqs.queue, &TO_QUEUE);
+            }
+        }
+        self.assume(settings);
+        Ok(())
     }
 
     /// A table that every queue has opted out of is only looked at.
@@ -199,6 +239,19 @@ impl Owner {
     fn table(&self, name: &str) -> String {
         let Self { account, partition, region } = self;
         format!("arn:{partition}:dynamodb:{region}:{account}:table/{name}")
+    }
+
+    /// `NAME`, `NAME:ALIAS`, `ACCOUNT:function:NAME` or an ARN.
+    fn function(&self, function: &str) -> String {
+        if function.starts_with("arn:") {
+            return function.to_owned();
+        }
+        let Self { account, partition, region } = self;
+        let (account, name) = match function.split_once(":function:") {
+            Some((account, name)) => (account, name),
+            None => (account.as_str(), function),
+        };
+        format!("arn:{partition}:lambda:{region}:{account}:function:{name}")
     }
 
     fn queue(&self, address: &str) -> String {

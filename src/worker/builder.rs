@@ -1,6 +1,8 @@
 //! Which handler gets which messages: those of the settings and those of the program together. A
 //! name that the settings do not know, or two handlers for the same messages, is an error here.
 
+mod batch;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -25,7 +27,7 @@ struct Registered {
     queue: String,
     /// Nothing for the default handler of the queue.
     events: Option<Vec<String>>,
-    handler: BoxHandler,
+    handler: Result<BoxHandler>,
 }
 
 impl<S: Clone + Send + Sync + 'static> Builder<S> {
@@ -88,16 +90,22 @@ impl<S: Clone + Send + Sync + 'static> Builder<S> {
         self.register(queue, Some(events), handler)
     }
 
-    fn register<H, Args>(mut self, queue: &str, events: Option<Vec<String>>, handler: H) -> Self
+    fn register<H, Args>(self, queue: &str, events: Option<Vec<String>>, handler: H) -> Self
     where
         H: Handler<S, Args>,
         Args: 'static,
     {
-        let name = match &events {
-            Some(events) => format!("{queue}/{}", events.join(",")),
-            None => queue.to_owned(),
-        };
-        let handler = BoxHandler::of(name, handler, self.state.clone());
+        let handler =
+            BoxHandler::of(name_of(queue, events.as_deref()), handler, self.state.clone());
+        self.add(queue, events, Ok(handler))
+    }
+
+    fn add(
+        mut self,
+        queue: &str,
+        events: Option<Vec<String>>,
+        handler: Result<BoxHandler>,
+    ) -> Self {
         self.registered.push(Registered { queue: queue.to_owned(), events, handler });
         self
     }
@@ -127,6 +135,7 @@ impl<S: Clone + Send + Sync + 'static> Builder<S> {
             routes.insert(name.clone(), own);
         }
         for Registered { queue, events, handler } in self.registered {
+            let handler = handler?;
             let Some(own) = routes.get_mut(&queue) else {
                 let known: Vec<&str> = config.queues.keys().map(String::as_str).collect();
                 let what = format!("a handler for queue {queue}, which the settings do not name");
@@ -149,6 +158,14 @@ impl<S: Clone + Send + Sync + 'static> Builder<S> {
             reachable(&config, name, own)?;
         }
         Ok(Worker { config, routes, aws, locks: None, once: false })
+    }
+}
+
+/// How logs call the handler of a program.
+fn name_of(queue: &str, events: Option<&[String]>) -> String {
+    match events {
+        Some(events) => format!("{queue}/{}", events.join(",")),
+        None => queue.to_owned(),
     }
 }
 

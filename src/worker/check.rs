@@ -14,10 +14,12 @@ pub async fn identities(config: &Config, aws: &Aws, mut tell: impl FnMut(Vec<Fin
     let mut identities: BTreeMap<String, &config::Aws> = BTreeMap::new();
     let spools = config.spools.values().chain(config.outboxes.values()).map(|spool| &spool.aws);
     let queues = config.queues.values().map(|queue| &queue.aws);
+    let handlers = config.queues.values().flat_map(config::Queue::handlers);
+    let handlers = handlers.filter_map(|(_, handler)| handler.aws());
     let locks = config.idempotency.iter().filter_map(|locks| locks.table()).map(|table| &table.aws);
     let topic = config.events.topic.iter().map(|_topic| &config.events.aws);
     let notifications = config.notifications.values().map(|notification| &notification.aws);
-    for aws in spools.chain(queues).chain(locks).chain(topic).chain(notifications) {
+    for aws in spools.chain(queues).chain(handlers).chain(locks).chain(topic).chain(notifications) {
         identities.insert(format!("{aws:?}"), aws);
     }
     for settings in identities.values() {
@@ -36,8 +38,7 @@ pub async fn check(config: &Config, aws: &Aws, probe: bool, mut tell: impl FnMut
         tell(lock::check(settings, aws).await);
     }
     for (name, settings) in &config.queues {
-        tell(handlers::check(name, settings));
-        tell(handlers::check_services(name, settings).await);
+        tell(handlers::check(name, settings, aws).await);
         tell(queue::check(name, settings, aws).await);
     }
     tell(wiring::check(config, aws).await);

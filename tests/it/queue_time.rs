@@ -1,6 +1,7 @@
 //! Queues in virtual time: the real worker and the real SDK against the embedded SQS in the same
 //! runtime, with the clock stopped except while everybody waits.
 
+mod batches;
 mod locks;
 
 use std::collections::BTreeMap;
@@ -17,7 +18,7 @@ use longshore::local::{Local, Options};
 use longshore::lock::Store;
 use longshore::outcome::{Failure, Outcome};
 use longshore::shutdown::Shutdown;
-use longshore::worker::{Report, Worker};
+use longshore::worker::{Builder, Report, Worker};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -94,6 +95,14 @@ impl Bench {
         H: Handler<(), Args>,
         Args: 'static,
     {
+        self.start_with(|worker| worker.queue("q", handler))
+    }
+
+    /// Starts a worker whose handlers `register` adds.
+    fn start_with(
+        &self,
+        register: impl FnOnce(Builder<()>) -> Builder<()>,
+    ) -> JoinHandle<Result<Report>> {
         let config = Config {
             spools: BTreeMap::new(),
             outboxes: BTreeMap::new(),
@@ -101,12 +110,9 @@ impl Bench {
             idempotency: self.locks.as_ref().map(|(_, settings)| settings.clone()),
             ..Config::trial()
         };
-        let mut worker = Worker::builder(())
-            .settings(config)
-            .aws(Aws::through(self.local.http_client()))
-            .queue("q", handler)
-            .build()
-            .unwrap();
+        let worker =
+            Worker::builder(()).settings(config).aws(Aws::through(self.local.http_client()));
+        let mut worker = register(worker).build().unwrap();
         if let Some((store, _)) = &self.locks {
             worker = worker.with_locks(store.clone());
         }

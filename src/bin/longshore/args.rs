@@ -56,6 +56,8 @@ pub(crate) enum Command {
     Sns(crate::sns::Args),
     /// Look at tables of SQL databases, fill and read them
     Sql(crate::sql::Args),
+    /// Call functions of AWS Lambda, once or for many inputs
+    Lambda(crate::lambda::Args),
     Publish(crate::publish::Args),
     FilterPolicies(crate::events::FilterPolicies),
     InitializationType(crate::events::InitializationType),

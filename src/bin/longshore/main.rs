@@ -6,6 +6,7 @@ mod channels;
 mod check;
 mod consent;
 mod events;
+mod lambda;
 mod lines;
 mod local;
 mod policy;
@@ -73,6 +74,7 @@ fn execute(args: Args) -> Result<u8> {
         Command::Sqs(sqs) => sqs::run(sqs),
         Command::Sns(sns) => sns::run(sns),
         Command::Sql(sql) => sql::run(sql),
+        Command::Lambda(verb) => lambda::run(verb),
         Command::Channels(verb) => channels::run(verb),
     }
 }

@@ -128,7 +128,8 @@ async fn move_messages(args: &Args) -> Result<Summary> {
         lease: Duration::from_secs(args.visibility_timeout),
     };
     let connections = Aws::new();
-    let (from, to) = (end(&connections, from).await?, end(&connections, to).await?);
+    let from = Box::pin(end(&connections, from)).await?;
+    let to = Box::pin(end(&connections, to)).await?;
     if from.url.is_fifo() && !to.url.is_fifo() {
         say::note(format_args!("{} is no FIFO queue: groups and order are dropped", to.url.name()));
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use longshore::config::{Config, Destination, Local as Sealed, LogTarget, Outlet, env};
+use longshore::config::{Config, Destination, Handler, Local as Sealed, LogTarget, Outlet, env};
 use longshore::error::Result;
 use longshore::local::Local;
 use longshore::shutdown::Shutdown;
@@ -119,8 +119,23 @@ async fn make_what_is_named(aws: &Local, config: &mut Config) -> Result<()> {
     if let Some(table) = config.idempotency.iter().find_map(|locks| locks.table()) {
         aws.ensure_table(&table.name, "id")?;
     }
-    for queue in config.queues.values() {
+    for queue in config.queues.values_mut() {
         aws.ensure_queue(&queue.queue)?;
+        for handler in queue.handler.iter_mut().chain(queue.routes.values_mut()) {
+            match handler {
+                Handler::S3(s3) => aws.ensure_bucket(&s3.bucket).await?,
+                Handler::Sns(sns) => sns.topic = aws.ensure_topic(&sns.topic)?,
+                Handler::Sqs(sqs) => {
+                    aws.ensure_queue(&sqs.queue)?;
+                }
+                Handler::Exec(_)
+                | Handler::Http(_)
+                | Handler::Lambda(_)
+                | Handler::Print
+                | Handler::Spool(_)
+                | Handler::Sql(_) => {}
+            }
+        }
         if let Some(dead_letters) = &queue.dead_letter_queue {
             aws.ensure_queue(dead_letters)?;
         }

@@ -18,13 +18,7 @@ pub(super) fn read(section: &mut Section<'_>) -> Http {
     if !section.has("url") {
         section.missing("url", "\"http://127.0.0.1:8080/orders\"");
     }
-    let content_type = section.formed("content_type", |text| {
-        let is_sound = text.is_ascii() && !text.contains(|c: char| c.is_ascii_control());
-        if is_sound && text.contains('/') {
-            return Ok(text.to_owned());
-        }
-        Err(format!("{text:?} is no content type; one looks like {CONTENT_TYPE:?}"))
-    });
+    let content_type = super::content_type(section);
     Http {
         url: url.unwrap_or_default(),
         content_type: content_type.unwrap_or_else(|| CONTENT_TYPE.to_owned()),

@@ -53,7 +53,11 @@ fn every_key_that_is_read_stands_in_the_reference() {
         "route",
         "exec",
         "http",
+        "lambda",
         "print",
+        "s3",
+        "sns",
+        "sqs",
     ];
     for key in document.known() {
         let last = key.rsplit('.').next().unwrap();
@@ -125,6 +129,11 @@ fn the_defaults_of_the_reference_are_those_of_the_code() {
     let short = toml_text(
         "[queue.q]\nqueue = \"q\"\nhandler.exec.command = [\"/usr/local/bin/place-order\"]\n\
          route.\"OrderPlaced.shop\".handler.http.url = \"http://127.0.0.1:8080/orders\"\n\
+         route.\"Forwarded.shop\".handler.sqs.queue = \"archive\"\n\
+         route.\"Told.shop\".handler.sns.topic = \"arn:aws:sns:us-west-2:123456789012:told\"\n\
+         route.\"Kept.shop\".handler.s3.bucket = \"my-bucket\"\n\
+         route.\"Kept.shop\".handler.s3.key = \"{queue}/{year}/{month}/{day}/{message_id}.json\"\n\
+         route.\"Computed.shop\".handler.lambda.function = \"place-order\"\n\
          route.\"Debug*\".handler.print = {}\nroute.\"Archive*\".handler.spool.directory = \"/var/spool/longshore/archive\"\n\
          route.\"Stored.shop\".handler.sql.url = \"mysql://longshore@db.example.org\"\n\
          route.\"Stored.shop\".handler.sql.schema = \"shop\"\n\
@@ -140,7 +149,8 @@ fn the_defaults_of_the_reference_are_those_of_the_code() {
 }
 
 /// Filters that let the events of all routes through.
-const ROUTED: &str = "\nfilters = [\"OrderPlaced.shop\", \"DebugOrders.*\", \"ArchiveOrders.*\", \"Stored.shop\", \"PaymentReceived.bank\", \"Refund.*\"]";
+const ROUTED: &str = "\nfilters = [\"OrderPlaced.shop\", \"DebugOrders.*\", \"ArchiveOrders.*\", \"PaymentReceived.bank\", \"Refund.*\", \
+     \"Forwarded.shop\", \"Told.shop\", \"Kept.shop\", \"Computed.shop\", \"Stored.shop\"]";
 
 /// Each `#key = value` is put to work alone, except for those that need or exclude another.
 #[test]

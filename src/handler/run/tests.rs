@@ -177,6 +177,103 @@ async fn nothing_is_started_that_would_have_to_end() {
     assert_eq!(ran.verdict, Ok(Outcome::retry_after(Duration::ZERO, "aborted")));
 }
 
+/// A handler of several messages, run on so many; what came of each, and their leases' keepers.
+async fn many<F>(
+    count: usize,
+    handler: impl Fn(Vec<Delivery>) -> F + Send + Sync + 'static,
+    meanwhile: impl AsyncFnOnce(&[LeaseKeeper]),
+) -> Vec<Ran>
+where
+    F: Future<Output = Vec<Verdict>> + Send + 'static,
+{
+    let most = std::num::NonZeroUsize::new(10).unwrap();
+    let handler = BoxHandler::batch("many", most, handler);
+    let (deliveries, keepers): (Vec<_>, Vec<_>) = (0..count).map(|_| delivery()).unzip();
+    let abort = CancellationToken::new();
+    let run = run_all(&handler, deliveries, HALF_HOUR, &abort);
+    tokio::join!(run, meanwhile(&keepers)).0
+}
+
+fn endings(ran: &[Ran]) -> Vec<(Ending, &'static str)> {
+    ran.iter().map(|ran| (ran.ending, ran.verdict.as_ref().unwrap().label())).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_lease_of_one_does_not_cut_off_the_others() {
+    let soon = |deliveries: Vec<Delivery>| async move {
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        let retried = deliveries.iter().skip(2).map(|_| Ok(Outcome::retry("not yet")));
+        [Ok(Outcome::Done), Ok(Outcome::Done)].into_iter().chain(retried).collect()
+    };
+    let ran = many(4, soon, async |keepers| {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        keepers[1].lose();
+        keepers[2].lose();
+    })
+    .await;
+    let (lost, finished) = (Ending::LeaseLost, Ending::Finished);
+    let expected = [(finished, "done"), (lost, "done"), (lost, "retry"), (finished, "retry")];
+    assert_eq!(endings(&ran), expected);
+    assert_eq!(ran[2].verdict, Ok(Outcome::retry("the lease was lost")));
+    assert_eq!(ran[0].duration, Duration::from_secs(10));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_ends_when_all_its_leases_are_lost_and_when_its_time_is_over() {
+    let told = |deliveries: Vec<Delivery>| async move {
+        for delivery in &deliveries {
+            delivery.lease.ended().await;
+        }
+        vec![Ok(Outcome::Done)]
+    };
+    let ran = many(2, told, async |keepers| {
+        keepers[0].lose();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        keepers[1].lose();
+    })
+    .await;
+    assert_eq!(endings(&ran), [(Ending::LeaseLost, "done"), (Ending::LeaseLost, "retry")]);
+    assert_eq!(ran[0].duration, Duration::from_secs(1));
+    let ran = many(2, told, async |_| {}).await;
+    assert_eq!(endings(&ran), [(Ending::TimedOut, "done"), (Ending::TimedOut, "retry")]);
+    assert_eq!(ran[1].verdict, Ok(Outcome::retry("took longer than 30m")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_lost_before_it_began_is_not_handed_over() {
+    let counts = |deliveries: Vec<Delivery>| async move {
+        assert!(!deliveries.iter().any(|delivery| delivery.lease.is_lost()));
+        vec![Ok(Outcome::Done); deliveries.len()]
+    };
+    let most = std::num::NonZeroUsize::new(10).unwrap();
+    let handler = BoxHandler::batch("many", most, counts);
+    let (deliveries, keepers): (Vec<_>, Vec<_>) = (0..3).map(|_| delivery()).unzip();
+    keepers[1].lose();
+    let ran = run_all(&handler, deliveries, HALF_HOUR, &CancellationToken::new()).await;
+    let (lost, finished) = (Ending::LeaseLost, Ending::Finished);
+    assert_eq!(endings(&ran), [(finished, "done"), (lost, "retry"), (finished, "done")]);
+}
+
+#[test]
+fn a_panic_is_for_all_and_verdicts_too_few_or_too_many_are_told() {
+    let log = logged(tracing::Level::INFO, async {
+        let ran = many(3, |_| async { panic!("no such luck") }, async |_| {}).await;
+        assert!(
+            ran.iter()
+                .all(|ran| { ran.verdict == Ok(Outcome::retry("handler panicked: no such luck")) })
+        );
+        let ran = many(3, |_| async { vec![Ok(Outcome::Done)] }, async |_| {}).await;
+        assert_eq!(ran[0].verdict, Ok(Outcome::Done));
+        assert!(ran[1..].iter().all(|ran| ran.verdict == Ok(Outcome::missing())));
+        let ran = many(1, |_| async { vec![Ok(Outcome::Done); 3] }, async |_| {}).await;
+        assert_eq!(endings(&ran), [(Ending::Finished, "done")]);
+    });
+    let lines: Vec<&str> = log.lines().collect();
+    assert_eq!(lines.len(), 2, "{log}");
+    assert!(lines[0].contains("message_id=m-1 attempt=1 messages=3}"), "{log}");
+    assert!(lines[1].contains("WARN") && lines[1].contains("more outcomes than messages"), "{log}");
+}
+
 #[test]
 fn a_panic_is_an_error_in_the_log_within_the_span_of_its_message() {
     let log = logged(tracing::Level::INFO, async {

@@ -134,9 +134,7 @@ impl Stages {
         } else {
             tracing::debug!(queue = %self.name, kind = kind.label(), %error, "idempotency store is away");
         }
-        for waiting in self.order.take_waiting() {
-            self.release(waiting);
-        }
+        self.release_waiting();
         if failures >= ONCE_PROBES {
             self.fail_if_once(Error::new(kind, error.told()));
         }

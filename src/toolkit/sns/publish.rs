@@ -13,13 +13,11 @@ use crate::aws::fault::fault;
 use crate::backoff::Backoff;
 use crate::error::{Error, Kind, Result};
 use crate::message::{Attribute, Outgoing};
+use crate::toolkit::carry::{Item, Outcome, Outlet, TRIES, carry};
 use crate::toolkit::transport::{SendReport, Sent};
 
 /// The most bytes of a message, and of a batch, attributes included (SNS quotas: 256 KiB).
 pub const MOST_BYTES: usize = 256 << 10;
-
-/// How often what is not our fault is published in all.
-const TRIES: u32 = 5;
 
 /// Publishes messages to one topic, singly or in batches.
 ///
@@ -81,7 +79,8 @@ impl Publisher {
         &self.report
     }
 
-    fn is_fifo(&self) -> bool {
+    /// True for a topic that keeps the order of its messages.
+    pub(crate) fn is_fifo(&self) -> bool {
         self.topic.strip_suffix(".fifo").is_some()
     }
 
@@ -182,24 +181,17 @@ impl Publisher {
     /// Publishes what waits. See [`push`](Self::push) for errors and for what dropping does.
     pub async fn flush(&mut self) -> Result<()> {
         self.bytes = 0;
-        let mut batch = std::mem::take(&mut self.pending);
-        let mut tries = 0;
-        while !batch.is_empty() {
-            tries += 1;
-            let outcomes = match self.publish_batch(&batch).await {
-                Ok(outcomes) => outcomes,
-                Err(error) if error.kind().passes_by_itself() && tries < TRIES => {
-                    pause(tries).await;
-                    continue;
-                }
-                Err(error) => return Err(error),
-            };
-            batch = self.keep_failed(batch, outcomes, tries);
-            if !batch.is_empty() {
-                pause(tries).await;
+        let load = std::mem::take(&mut self.pending).into_iter();
+        let load = load.map(|(number, message)| Item::new(number, message)).collect();
+        let carried = carry(&*self, load).await;
+        for (number, outcome) in carried.outcomes {
+            match outcome {
+                Outcome::Sent => self.report.sent += 1,
+                Outcome::Failed(error) => self.report.failed.push((number, error)),
+                Outcome::Behind | Outcome::Unsent => {}
             }
         }
-        Ok(())
+        carried.fatal.map_or(Ok(()), Err)
     }
 
     /// Publishes what waits and tells what came of everything.
@@ -210,12 +202,18 @@ impl Publisher {
         self.flush().await?;
         Ok(self.report)
     }
+}
 
-    async fn publish_batch(&self, batch: &[(u64, Outgoing)]) -> Result<Vec<Option<Error>>> {
-        let entries = batch
+impl Outlet for Publisher {
+    fn most_bytes(&self) -> usize {
+        self.most_bytes
+    }
+
+    async fn send_batch(&self, messages: &[&Outgoing]) -> Result<Vec<Option<Error>>> {
+        let entries = messages
             .iter()
             .enumerate()
-            .map(|(position, (_, message))| entry(message, position))
+            .map(|(position, message)| entry(message, position))
             .collect::<Result<Vec<_>>>()?;
         let what = format!("publishing to topic {}", self.topic);
         let answer = self
@@ -226,7 +224,7 @@ impl Publisher {
             .send()
             .await
             .map_err(|error| fault(&what, error))?;
-        let mut outcomes = batch::outcomes(answer.failed(), batch.len(), &what);
+        let mut outcomes = batch::outcomes(answer.failed(), messages.len(), &what);
         for (position, outcome) in outcomes.iter_mut().enumerate() {
             let id = batch::entry_id(position);
             let confirmed = answer.successful().iter().any(|entry| entry.id() == Some(&*id));
@@ -236,26 +234,6 @@ impl Publisher {
             }
         }
         Ok(outcomes)
-    }
-
-    /// Those that are worth another try; the others are reported.
-    fn keep_failed(
-        &mut self,
-        batch: Vec<(u64, Outgoing)>,
-        outcomes: Vec<Option<Error>>,
-        tries: u32,
-    ) -> Vec<(u64, Outgoing)> {
-        let mut again = Vec::new();
-        for ((number, message), outcome) in batch.into_iter().zip(outcomes) {
-            match outcome {
-                None => self.report.sent += 1,
-                Some(error) if error.kind().passes_by_itself() && tries < TRIES => {
-                    again.push((number, message));
-                }
-                Some(error) => self.report.failed.push((number, error)),
-            }
-        }
-        again
     }
 }
 

@@ -7,11 +7,29 @@ use aws_sdk_sqs::types::{
 };
 use md5::{Digest, Md5};
 
-use super::QueueUrl;
+use super::{MOST_BYTES, QueueUrl};
 use crate::aws::batch;
 use crate::aws::fault::fault;
 use crate::error::{Error, Kind, Result};
 use crate::message::{Attribute, Outgoing};
+use crate::toolkit::carry::Outlet;
+
+/// A queue as the outlet of loads.
+#[derive(Debug, Clone)]
+pub(crate) struct Target {
+    pub(crate) client: aws_sdk_sqs::Client,
+    pub(crate) url: QueueUrl,
+}
+
+impl Outlet for Target {
+    fn most_bytes(&self) -> usize {
+        MOST_BYTES
+    }
+
+    async fn send_batch(&self, messages: &[&Outgoing]) -> Result<Vec<Option<Error>>> {
+        send_batch(&self.client, &self.url, messages).await
+    }
+}
 
 fn entry(message: &Outgoing, position: usize) -> Result<SendMessageBatchRequestEntry> {
     let delay = message.delay.map(|delay| i32::try_from(delay.as_secs()).unwrap_or(i32::MAX));

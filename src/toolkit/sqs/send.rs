@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
-use super::QueueUrl;
-use super::carry::{Outcome, Target};
+use super::{QueueUrl, Target};
 use crate::aws::batch::MOST_ENTRIES;
 use crate::error::{Error, Kind, Result};
 use crate::message::{Outgoing, is_allowed};
+use crate::toolkit::carry::{Item, Outcome, carry};
 use crate::toolkit::transport::SendReport;
 use crate::units;
 
@@ -137,8 +137,10 @@ impl Sender {
     /// Sends what waits. See [`push`](Self::push) for errors and for what dropping does.
     pub async fn flush(&mut self) -> Result<()> {
         self.bytes = 0;
-        let target = Target { client: self.client.clone(), url: self.url.clone(), ordered: false };
-        let carried = target.carry(std::mem::take(&mut self.pending)).await;
+        let target = Target { client: self.client.clone(), url: self.url.clone() };
+        let load = std::mem::take(&mut self.pending).into_iter();
+        let load = load.map(|(number, message)| Item::new(number, message)).collect();
+        let carried = carry(&target, load).await;
         for (number, outcome) in carried.outcomes {
             match outcome {
                 Outcome::Sent => self.report.sent += 1,

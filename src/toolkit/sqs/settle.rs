@@ -7,11 +7,11 @@ use aws_sdk_sqs::types::{
 };
 
 use super::QueueUrl;
-use super::carry::TRIES;
 use crate::aws::batch;
 use crate::aws::fault::fault;
 use crate::backoff::Backoff;
 use crate::error::{Error, Kind, Result};
+use crate::toolkit::carry::TRIES;
 
 /// Deletes up to ten messages by their handles: of each whether it failed.
 pub(crate) async fn delete(

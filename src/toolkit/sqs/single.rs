@@ -5,7 +5,6 @@ use std::time::Duration;
 use aws_sdk_sqs::types::MessageSystemAttributeNameForSends;
 
 use super::QueueUrl;
-use super::carry::TRIES;
 use super::entry::{as_sdk, trace_as_sdk};
 use super::send::unfit;
 use super::settle::seconds;
@@ -13,6 +12,7 @@ use crate::aws::fault::fault;
 use crate::backoff::Backoff;
 use crate::error::{Error, Kind, Result};
 use crate::message::Outgoing;
+use crate::toolkit::carry::TRIES;
 use crate::toolkit::transport::Sent;
 
 /// Sends one message; what fails in passing is sent again, five times in all.

@@ -18,7 +18,8 @@ use crate::error::{Error, Kind, Result};
 use crate::message::Message;
 use crate::shutdown::Shutdown;
 use crate::supervisor::{self, Tasks};
-use crate::toolkit::sqs::carry::{Carried, Target};
+use crate::toolkit::carry::Carried;
+use crate::toolkit::sqs::Target;
 
 /// A receive asks for at most this many (SQS API reference).
 const FULL: usize = 10;
@@ -49,6 +50,8 @@ struct Deletion {
 pub(super) struct Run {
     from: End,
     target: Target,
+    /// Of a group none overtakes another.
+    ordered: bool,
     options: Options,
     allowance: Option<Allowance>,
     held: Held,
@@ -72,7 +75,8 @@ impl Run {
         let now = Instant::now();
         let ordered = from.url.is_fifo() && to.url.is_fifo();
         Self {
-            target: Target { client: to.client, url: to.url, ordered },
+            target: Target { client: to.client, url: to.url },
+            ordered,
             from,
             allowance: options.rate.map(|rate| Allowance::new(rate, now)),
             held: Held::new(options.lease),
@@ -162,7 +166,7 @@ impl Run {
             return None;
         }
         // In order: nothing is received before what was received is settled.
-        let most = if self.target.ordered { 0 } else { MOST_TWICE - FULL };
+        let most = if self.ordered { 0 } else { MOST_TWICE - FULL };
         if self.under_way() > most {
             return None;
         }

@@ -5,7 +5,7 @@ use tokio::time::{Instant, sleep};
 use super::{AFTER_FAILURE, Deletion, EMPTY_POLLS, Ending, Event, FULL, Run, TRIES, count};
 use crate::error::Error;
 use crate::message::{Message, Outgoing};
-use crate::toolkit::sqs::carry::{Carried, Outcome};
+use crate::toolkit::carry::{Carried, Item, Outcome, carry};
 use crate::toolkit::sqs::redrive::held::{Renewal, Stage};
 use crate::toolkit::sqs::redrive::source::{self, About};
 
@@ -64,8 +64,8 @@ impl Run {
             allowance.spend(load.len());
         }
         let load = load.into_iter().map(|message| self.outgoing(message)).collect();
-        let carry = self.target.clone().carry(load);
-        self.tasks.spawn("sending", async move { Event::Carried(carry.await) });
+        let target = self.target.clone();
+        self.tasks.spawn("sending", async move { Event::Carried(carry(&target, load).await) });
     }
 
     /// Whether a new message moves; counts it where it does not.
@@ -89,7 +89,7 @@ impl Run {
     }
 
     /// The message as it came.
-    fn outgoing(&self, message: Message) -> (String, Outgoing) {
+    fn outgoing(&self, message: Message) -> Item<String> {
         let fifo = self.target.url.is_fifo();
         let keeps_group = fifo || !self.from.url.is_fifo();
         let own = message.group().filter(|_| keeps_group).map(str::to_owned);
@@ -102,7 +102,8 @@ impl Run {
             labels: message.labels,
             ..Outgoing::default()
         };
-        (message.id, outgoing)
+        let order = outgoing.group.clone().filter(|_| self.ordered);
+        Item::new(message.id, outgoing).in_order(order)
     }
 
     fn not_received(&mut self, error: Error) {

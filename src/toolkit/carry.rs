@@ -1,4 +1,5 @@
-//! One load of messages to a queue: in batches that fit, each entry confirmed, sent again or told.
+//! One load of messages to a queue or topic: in batches that fit, each entry confirmed, sent again or
+//! told.
 
 use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
@@ -8,17 +9,14 @@ use crate::backoff::Backoff;
 use crate::error::{Error, Kind, Result};
 use crate::message::Outgoing;
 
-use super::entry::send_batch;
-use super::{MOST_BYTES, QueueUrl};
-
 /// How often an entry, or a whole call, is tried that fails in a way that may pass.
-pub(super) const TRIES: u32 = 5;
+pub(crate) const TRIES: u32 = 5;
 const AFTER_FAILURE: Backoff =
     Backoff::doubling(Duration::from_millis(200), Duration::from_secs(5));
 
 /// What became of one message.
 #[derive(Debug)]
-pub(super) enum Outcome {
+pub(crate) enum Outcome {
     /// The target confirmed it.
     Sent,
     /// The target refuses it.
@@ -31,71 +29,90 @@ pub(super) enum Outcome {
 
 /// What became of a load.
 #[derive(Debug)]
-pub(super) struct Carried<K> {
+pub(crate) struct Carried<K> {
     /// By the key under which each message came.
-    pub(super) outcomes: Vec<(K, Outcome)>,
-    /// The groups of which one failed, where order is kept.
-    pub(super) broken: Vec<String>,
+    pub(crate) outcomes: Vec<(K, Outcome)>,
+    /// The orders of which one failed.
+    pub(crate) broken: Vec<String>,
     /// What no other message would escape either.
-    pub(super) fatal: Option<Error>,
+    pub(crate) fatal: Option<Error>,
 }
 
-struct Item<K> {
+/// A message of a load.
+#[derive(Debug)]
+pub(crate) struct Item<K> {
     key: K,
     message: Outgoing,
+    /// Of those with the same order none overtakes another: no two ride in the same call, since one
+    /// of them may fail and the other not, and what stands behind one that failed is not sent.
+    order: Option<String>,
     tries: u32,
 }
 
-/// Where a load goes.
-#[derive(Debug, Clone)]
-pub(super) struct Target {
-    pub(super) client: aws_sdk_sqs::Client,
-    pub(super) url: QueueUrl,
-    /// The order inside a group is kept: no two of one group ride in the same call, since one of
-    /// them may fail and the other not.
-    pub(super) ordered: bool,
-}
-
-impl Target {
-    /// Sends all of it. Dropped midway, any of it may or may not have been sent.
-    pub(super) async fn carry<K>(self, load: Vec<(K, Outgoing)>) -> Carried<K> {
-        let mut left: VecDeque<Item<K>> =
-            load.into_iter().map(|(key, message)| Item { key, message, tries: 0 }).collect();
-        let mut carried = Carried { outcomes: Vec::new(), broken: Vec::new(), fatal: None };
-        let mut alone = false;
-        while !left.is_empty() {
-            let batch = self.next_batch(&mut left, alone);
-            let messages: Vec<&Outgoing> = batch.iter().map(|item| &item.message).collect();
-            let answer = send_batch(&self.client, &self.url, &messages).await;
-            if let Err(error) = &answer
-                && error.kind() == Kind::Invalid
-                && batch.len() > 1
-            {
-                // One of them spoils the call, such as one that is larger than this queue allows.
-                alone = true;
-                put_back(&mut left, batch);
-                continue;
-            }
-            self.judge(batch, answer, &mut left, &mut carried);
-            if let Some(tries) = left.iter().map(|item| item.tries).max().filter(|&tries| tries > 0)
-                && carried.fatal.is_none()
-            {
-                tokio::time::sleep(AFTER_FAILURE.delay(tries, fastrand::f64())).await;
-            }
-            if carried.fatal.is_some() {
-                let unsent = left.drain(..).map(|item| (item.key, Outcome::Unsent));
-                carried.outcomes.extend(unsent);
-            }
-        }
-        carried
+impl<K> Item<K> {
+    /// A message in no order with others; what became of it is told under this key.
+    pub(crate) const fn new(key: K, message: Outgoing) -> Self {
+        Self { key, message, order: None, tries: 0 }
     }
 
-    fn judge<K>(
+    /// The same message, behind the ones before it that have this order too.
+    pub(crate) fn in_order(self, order: Option<String>) -> Self {
+        Self { order, ..self }
+    }
+}
+
+/// Where a load goes.
+pub(crate) trait Outlet: Sync {
+    /// The most bytes of a batch.
+    fn most_bytes(&self) -> usize;
+
+    /// Sends up to ten messages in one call and tells of each whether it was confirmed.
+    fn send_batch(
         &self,
+        messages: &[&Outgoing],
+    ) -> impl Future<Output = Result<Vec<Option<Error>>>> + Send;
+}
+
+/// Sends all of it. Dropped midway, any of it may or may not have been sent.
+pub(crate) async fn carry<K: Send>(to: &impl Outlet, load: Vec<Item<K>>) -> Carried<K> {
+    let mut left = VecDeque::from(load);
+    let mut carried = Carried { outcomes: Vec::new(), broken: Vec::new(), fatal: None };
+    let mut alone = false;
+    while !left.is_empty() {
+        let batch = next_batch(&mut left, alone, to.most_bytes());
+        let answer = {
+            let messages: Vec<&Outgoing> = batch.iter().map(|item| &item.message).collect();
+            to.send_batch(&messages).await
+        };
+        if let Err(error) = &answer
+            && error.kind() == Kind::Invalid
+            && batch.len() > 1
+        {
+            // One of them spoils the call, such as one that is larger than this queue allows.
+            alone = true;
+            put_back(&mut left, batch);
+            continue;
+        }
+        carried.judge(batch, answer, &mut left);
+        if let Some(tries) = left.iter().map(|item| item.tries).max().filter(|&tries| tries > 0)
+            && carried.fatal.is_none()
+        {
+            tokio::time::sleep(AFTER_FAILURE.delay(tries, fastrand::f64())).await;
+        }
+        if carried.fatal.is_some() {
+            let unsent = left.drain(..).map(|item| (item.key, Outcome::Unsent));
+            carried.outcomes.extend(unsent);
+        }
+    }
+    carried
+}
+
+impl<K> Carried<K> {
+    fn judge(
+        &mut self,
         batch: Vec<Item<K>>,
         answer: Result<Vec<Option<Error>>>,
         left: &mut VecDeque<Item<K>>,
-        carried: &mut Carried<K>,
     ) {
         let outcomes = match answer {
             Ok(outcomes) => outcomes,
@@ -104,8 +121,8 @@ impl Target {
                 let passes = error.kind().passes_by_itself();
                 if error.kind() != Kind::Invalid && (last || !passes) {
                     let unsent = batch.into_iter().map(|item| (item.key, Outcome::Unsent));
-                    carried.outcomes.extend(unsent);
-                    carried.fatal = Some(error);
+                    self.outcomes.extend(unsent);
+                    self.fatal = Some(error);
                     return;
                 }
                 batch::all_failed(batch.len(), &error)
@@ -115,28 +132,36 @@ impl Target {
         for (mut item, outcome) in batch.into_iter().zip(outcomes) {
             item.tries += 1;
             match outcome {
-                None => carried.outcomes.push((item.key, Outcome::Sent)),
+                None => self.outcomes.push((item.key, Outcome::Sent)),
                 Some(error) if error.kind().passes_by_itself() && item.tries < TRIES => {
                     again.push(item);
                 }
                 Some(error) => {
-                    if let Some(group) = item.message.group.filter(|_| self.ordered) {
-                        break_off(left, &group, carried);
-                        carried.broken.push(group);
+                    if let Some(order) = item.order {
+                        self.break_off(left, &order);
+                        self.broken.push(order);
                     }
-                    carried.outcomes.push((item.key, Outcome::Failed(error)));
+                    self.outcomes.push((item.key, Outcome::Failed(error)));
                 }
             }
         }
         put_back(left, again);
     }
 
-    fn next_batch<K>(&self, left: &mut VecDeque<Item<K>>, alone: bool) -> Vec<Item<K>> {
-        let most = if alone { 1 } else { MOST_ENTRIES };
-        let mut groups = HashSet::new();
-        let overtakes = |item: &Item<K>| self.ordered && !groups.insert(item.message.group.clone());
-        chunk(left, (most, MOST_BYTES), |item| item.message.size(), overtakes)
+    fn break_off(&mut self, left: &mut VecDeque<Item<K>>, order: &str) {
+        let (behind, others): (VecDeque<_>, VecDeque<_>) =
+            left.drain(..).partition(|item| item.order.as_deref() == Some(order));
+        self.outcomes.extend(behind.into_iter().map(|item| (item.key, Outcome::Behind)));
+        *left = others;
     }
+}
+
+fn next_batch<K>(left: &mut VecDeque<Item<K>>, alone: bool, most_bytes: usize) -> Vec<Item<K>> {
+    let most = if alone { 1 } else { MOST_ENTRIES };
+    let mut orders = HashSet::new();
+    let overtakes =
+        |item: &Item<K>| item.order.as_ref().is_some_and(|order| !orders.insert(order.clone()));
+    chunk(left, (most, most_bytes), |item| item.message.size(), overtakes)
 }
 
 /// Takes what fits into one call, by count and by size: the first of it in any case. What
@@ -168,13 +193,6 @@ fn put_back<K>(left: &mut VecDeque<Item<K>>, batch: Vec<Item<K>>) {
     for item in batch.into_iter().rev() {
         left.push_front(item);
     }
-}
-
-fn break_off<K>(left: &mut VecDeque<Item<K>>, group: &str, carried: &mut Carried<K>) {
-    let (behind, others): (VecDeque<_>, VecDeque<_>) =
-        left.drain(..).partition(|item| item.message.group.as_deref() == Some(group));
-    carried.outcomes.extend(behind.into_iter().map(|item| (item.key, Outcome::Behind)));
-    *left = others;
 }
 
 #[cfg(test)]
@@ -210,20 +228,14 @@ mod tests {
 
     #[test]
     fn no_two_of_one_group_ride_together_where_order_counts() {
-        let client = aws_sdk_sqs::Client::from_conf(
-            aws_sdk_sqs::Config::builder().behavior_version_latest().build(),
-        );
-        let url = QueueUrl::at("http://127.0.0.1/000000000000", "orders.fifo");
-        let target = Target { client, url, ordered: true };
-        let item = |(key, group): (usize, &str)| {
-            let message = Outgoing { group: Some(group.to_owned()), ..Outgoing::text("x") };
-            Item { key, message, tries: 0 }
+        let item = |(key, order): (usize, &str)| {
+            Item::new(key, Outgoing::text("x")).in_order(Some(order.to_owned()))
         };
         let mut left: VecDeque<_> =
             ["a", "b", "a", "a", "b", "c"].into_iter().enumerate().map(item).collect();
         let mut waves = Vec::new();
         while !left.is_empty() {
-            let batch = target.next_batch(&mut left, false);
+            let batch = next_batch(&mut left, false, usize::MAX);
             waves.push(batch.into_iter().map(|item| item.key).collect::<Vec<_>>());
         }
         assert_eq!(waves, [vec![0, 1, 5], vec![2, 4], vec![3]]);
