@@ -45,7 +45,7 @@ pub use self::elsewhere::{Elsewhere, Reference};
 pub(crate) use self::events::route_mistakes;
 pub use self::events::{Events, Initialization, region_of_topic, topic_name};
 pub use self::handler::{
-    Dynamodb, Exec, Handler, Http, IntoSpool, Lambda, LambdaInput, S3, Sns, Sqs,
+    Dynamodb, Exec, Handler, Http, IntoSpool, Lambda, LambdaInput, S3, Sns, Sql, Sqs,
 };
 pub use self::idempotency::{
     DynamodbTable, Idempotency, IdempotencyStore, OnStoreError, RedisServer,

@@ -17,6 +17,8 @@ mod s3;
 mod sns;
 mod sqs;
 mod spool;
+#[cfg(feature = "sql")]
+mod sql;
 
 use std::fmt::Write as _;
 
@@ -48,6 +50,10 @@ pub fn build(settings: &config::Handler, name: &str, aws: &Aws) -> Result<BoxHan
         #[cfg(not(feature = "lambda"))]
         config::Handler::Lambda(_) => Err(check::left_out("lambda")),
         config::Handler::Spool(settings) => Ok(spool::build(settings, name)),
+        #[cfg(feature = "sql")]
+        config::Handler::Sql(settings) => Ok(sql::build(settings, name)),
+        #[cfg(not(feature = "sql"))]
+        config::Handler::Sql(_) => Err(check::left_out("sql")),
         config::Handler::Print => Ok(print::build(name)),
         config::Handler::S3(settings) => Ok(s3::build(settings, name, aws)),
         config::Handler::Sns(settings) => Ok(sns::build(settings, name, aws)),

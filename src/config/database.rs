@@ -130,7 +130,7 @@ impl DatabaseServer {
         }
     }
 
-    fn of(protocol: SqlProtocol) -> Self {
+    pub(super) fn of(protocol: SqlProtocol) -> Self {
         Self {
             protocol,
             host: String::new(),

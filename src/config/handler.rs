@@ -10,6 +10,7 @@ mod s3;
 mod sns;
 mod sqs;
 mod spool;
+mod sql;
 
 use std::collections::BTreeMap;
 
@@ -25,6 +26,7 @@ pub use lambda::{Lambda, LambdaInput};
 pub use s3::S3;
 pub use sns::Sns;
 pub use spool::IntoSpool;
+pub use sql::Sql;
 pub use sqs::Sqs;
 
 /// `[queue.NAME.handler.KIND]`: what is done with a message.
@@ -40,6 +42,8 @@ pub enum Handler {
     Lambda(Lambda),
     /// Write the body into a spool directory.
     Spool(IntoSpool),
+    /// Insert the body into a table of a database.
+    Sql(Sql),
     /// Print it on standard output.
     Print,
     /// Put the body into a bucket.
@@ -64,6 +68,7 @@ const KINDS: &[(&str, Read)] = &[
     ("s3", |section, aws| Handler::S3(s3::read(section, aws))),
     ("sns", |section, aws| Handler::Sns(sns::read(section, aws))),
     ("spool", |section, _| Handler::Spool(spool::read(section))),
+    ("sql", |section, _| Handler::Sql(sql::read(section))),
     ("sqs", |section, aws| Handler::Sqs(sqs::read(section, aws))),
 ];
 
@@ -72,7 +77,7 @@ impl Handler {
     pub fn aws(&self) -> Option<&Aws> {
         match self {
             Self::Dynamodb(dynamodb) => Some(&dynamodb.aws),
-            Self::Exec(_) | Self::Http(_) | Self::Print | Self::Spool(_) => None,
+            Self::Exec(_) | Self::Http(_) | Self::Print | Self::Spool(_) | Self::Sql(_) => None,
             Self::Lambda(lambda) => Some(&lambda.aws),
             Self::S3(s3) => Some(&s3.aws),
             Self::Sns(sns) => Some(&sns.aws),
@@ -83,7 +88,7 @@ impl Handler {
     pub(super) fn aws_mut(&mut self) -> Option<&mut Aws> {
         match self {
             Self::Dynamodb(dynamodb) => Some(&mut dynamodb.aws),
-            Self::Exec(_) | Self::Http(_) | Self::Print | Self::Spool(_) => None,
+            Self::Exec(_) | Self::Http(_) | Self::Print | Self::Spool(_) | Self::Sql(_) => None,
             Self::Lambda(lambda) => Some(&mut lambda.aws),
             Self::S3(s3) => Some(&mut s3.aws),
             Self::Sns(sns) => Some(&mut sns.aws),
@@ -94,9 +99,12 @@ impl Handler {
     /// What it fills in from a message, which has to be asked for.
     pub(super) fn template(&self) -> Option<&Template> {
         match self {
-            Self::Dynamodb(_) | Self::Exec(_) | Self::Http(_) | Self::Lambda(_) | Self::Print => {
-                None
-            }
+            Self::Dynamodb(_)
+            | Self::Exec(_)
+            | Self::Http(_)
+            | Self::Lambda(_)
+            | Self::Print
+            | Self::Sql(_) => None,
             Self::Spool(spool) => Some(&spool.name),
             Self::S3(s3) => Some(&s3.key),
             Self::Sns(sns) => sns.group.as_ref(),

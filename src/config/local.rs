@@ -181,6 +181,11 @@ fn stay_here(local: Local<'_>, handler: &mut Handler, place: &str, wrong: &mut V
         Handler::Spool(spool) => {
             under(local, &mut spool.directory, &format!("{place}.spool.directory"), wrong);
         }
+        Handler::Sql(sql)
+            if !local.yes && !names::is_loopback(&format!("tcp://{}", sql.server.address())) =>
+        {
+            wrong.push(format!("{place}.sql leads to {}, which leaves this host", sql.server));
+        }
         Handler::Sqs(sqs) => reduce_to_name(&mut sqs.queue),
         Handler::Sns(sns) => {
             sns.topic = sns.topic.rsplit(':').next().unwrap_or_default().to_owned();
@@ -190,6 +195,7 @@ fn stay_here(local: Local<'_>, handler: &mut Handler, place: &str, wrong: &mut V
         | Handler::Http(_)
         | Handler::Lambda(_)
         | Handler::Print
-        | Handler::S3(_) => {}
+        | Handler::S3(_)
+        | Handler::Sql(_) => {}
     }
 }

@@ -11,6 +11,7 @@ mod idempotency;
 mod iniesta;
 mod local;
 mod mistakes;
+mod sql;
 mod toml;
 mod zc;
 

@@ -40,6 +40,10 @@ async fn of_handler(handler: &config::Handler, aws: &Aws) -> Vec<Finding> {
         config::Handler::Lambda(_) => vec![Finding::of_error(&left_out("lambda"), 78)],
         config::Handler::S3(settings) => super::s3::check(settings, aws).await,
         config::Handler::Sns(settings) => vec![super::sns::check(settings, aws).await],
+        #[cfg(feature = "sql")]
+        config::Handler::Sql(settings) => vec![super::sql::check(settings).await],
+        #[cfg(not(feature = "sql"))]
+        config::Handler::Sql(_) => vec![Finding::of_error(&left_out("sql"), 78)],
         config::Handler::Sqs(settings) => vec![super::sqs::check(settings, aws).await],
     }
 }

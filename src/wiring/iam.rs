@@ -155,7 +155,8 @@ impl Grants {
             config::Handler::Exec(_)
             | config::Handler::Http(_)
             | config::Handler::Print
-            | config::Handler::Spool(_) => {}
+            | config::Handler::Spool(_)
+            | config::Handler::Sql(_) => {}
             config::Handler::Lambda(lambda) => {
                 let function = Owner::of(account, &connection).await?.function(&lambda.function);
                 self.allow(&function, &["lambda:InvokeFunction"]);

@@ -30,6 +30,7 @@ mod sns;
 mod dynamodb;
 mod spool;
 mod sqs;
+mod sql;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};

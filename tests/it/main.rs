@@ -41,6 +41,7 @@ mod seeds;
 mod sending;
 mod setup;
 mod spool;
+mod sql;
 mod status_page;
 mod support_works;
 mod systemd;

@@ -6,3 +6,4 @@ mod aws;
 mod relengapi;
 mod ssm;
 mod dynamodb;
+mod sql;

@@ -159,7 +159,8 @@ async fn make_what_is_named(aws: &Local, config: &mut Config) -> Result<()> {
                 | Handler::Http(_)
                 | Handler::Lambda(_)
                 | Handler::Print
-                | Handler::Spool(_) => {}
+                | Handler::Spool(_)
+                | Handler::Sql(_) => {}
             }
         }
         if let Some(dead_letters) = &queue.dead_letter_queue {

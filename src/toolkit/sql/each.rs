@@ -9,10 +9,11 @@ use super::{Database, Record};
 use crate::error::{Error, Kind, Result};
 
 /// Records of which all go into the table or none, such as those of one message.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug)]
 pub struct Unit {
-    /// The records.
-    pub records: Vec<Record>,
+    /// The records; or why there are none, which settles this unit in its turn:
+    /// [`Kind::Invalid`] is [`Fate::Refused`], and anything else [`Fate::Failed`].
+    pub records: Result<Vec<Record>>,
     /// The group whose order is kept: behind one that failed, no other of its group goes in.
     pub group: Option<String>,
 }
@@ -40,7 +41,7 @@ impl Database {
     /// As [`insert_or_ignore`](Self::insert_or_ignore), with a fate for each unit, in their order:
     /// a bad one keeps no other from going in. Tries nothing twice but to find the bad ones. Dropped
     /// midway, some units are in and the others are not.
-    pub async fn insert_each(&self, schema: &str, table: &str, units: &[Unit]) -> Vec<Fate> {
+    pub async fn insert_each(&self, schema: &str, table: &str, units: Vec<Unit>) -> Vec<Fate> {
         let mut fates: Vec<Option<Fate>> = units.iter().map(|_| None).collect();
         let ended = self.each(schema, table, units, &mut fates).await;
         let failed = |fate: Option<Fate>| match (fate, &ended) {
@@ -61,23 +62,31 @@ impl Database {
         &self,
         schema: &str,
         table: &str,
-        units: &[Unit],
+        units: Vec<Unit>,
         fates: &mut [Option<Fate>],
     ) -> Result<()> {
         let mut session = self.sessions.take().await?;
         let table = Table::ask(&mut session, schema, table).await?;
         table.takes_records()?;
-        let mut each = Each { table: &table, units, fates, broken: HashSet::new() };
+        let (records, groups): (Vec<_>, Vec<_>) =
+            units.into_iter().map(|unit| (unit.records, unit.group)).unzip();
+        let mut each = Each { table: &table, groups: &groups, fates, broken: HashSet::new() };
         let mut ready = Vec::new();
-        for (place, unit) in units.iter().enumerate() {
-            let rows: Result<Vec<Row>> =
-                unit.records.iter().map(|record| Row::of(&table, record)).collect();
+        for (place, records) in records.into_iter().enumerate() {
+            let rows: Result<Vec<Row>> = records
+                .and_then(|records| records.iter().map(|record| Row::of(&table, record)).collect());
             match rows {
                 Ok(rows) => ready.push(Ready { place, rows }),
                 Err(error) => {
                     // Those of its group that stand before it still have their turn.
                     each.run(&mut session, std::mem::take(&mut ready)).await?;
-                    each.settle(place, Fate::Refused(error));
+                    each.settle(
+                        place,
+                        match error.kind() {
+                            Kind::Invalid => Fate::Refused(error),
+                            _ => Fate::Failed(error),
+                        },
+                    );
                 }
             }
         }
@@ -87,7 +96,7 @@ impl Database {
 
 struct Each<'e> {
     table: &'e Table,
-    units: &'e [Unit],
+    groups: &'e [Option<String>],
     fates: &'e mut [Option<Fate>],
     broken: HashSet<&'e str>,
 }
@@ -125,23 +134,16 @@ impl Each<'_> {
         Ok(())
     }
 
-    fn group(&self, place: usize) -> Option<&str> {
-        self.units.get(place)?.group.as_deref()
-    }
-
     fn is_behind(&self, place: usize) -> bool {
-        self.group(place).is_some_and(|group| self.broken.contains(group))
+        let group = self.groups.get(place).and_then(Option::as_deref);
+        group.is_some_and(|group| self.broken.contains(group))
     }
-}
 
-impl<'e> Each<'e> {
     fn settle(&mut self, place: usize, fate: Fate) {
-        let units: &'e [Unit] = self.units;
-        let group = units.get(place).and_then(|unit| unit.group.as_deref());
-        if group.is_some_and(|group| self.broken.contains(group)) {
+        if self.is_behind(place) {
             return;
         }
-        if let (Some(group), false) = (group, matches!(fate, Fate::Done)) {
+        if let (Some(Some(group)), false) = (self.groups.get(place), matches!(fate, Fate::Done)) {
             self.broken.insert(group);
         }
         if let Some(own) = self.fates.get_mut(place) {
