@@ -147,6 +147,21 @@ pub(super) async fn fetch(
     }
 }
 
+/// Puts a body at a place in S3, with its checksum; what lies there is replaced.
+pub(super) async fn put(client: &Client, object: &Object, body: String) -> Result<()> {
+    let sum = checksum(CrcAlgorithm::Crc64Nvme, body.as_bytes());
+    client
+        .put_object()
+        .bucket(&object.bucket)
+        .key(&object.key)
+        .checksum_crc64_nvme(BASE64_STANDARD.encode(sum.to_be_bytes()))
+        .body(ByteStream::from(body.into_bytes()))
+        .send()
+        .await
+        .map_err(|error| fault(format!("putting a body at {object}"), error))?;
+    Ok(())
+}
+
 /// Deletes the object of a message that was handled. That it is gone already is no error.
 ///
 /// # Errors
@@ -192,17 +207,7 @@ pub async fn offload(
     let mut pointing = outgoing;
     let body = std::mem::replace(&mut pointing.body, text_of(&object));
     let size = body.len().to_string();
-    let sum = checksum(CrcAlgorithm::Crc64Nvme, body.as_bytes());
-    connection
-        .s3
-        .put_object()
-        .bucket(bucket)
-        .key(&object.key)
-        .checksum_crc64_nvme(BASE64_STANDARD.encode(sum.to_be_bytes()))
-        .body(ByteStream::from(body.into_bytes()))
-        .send()
-        .await
-        .map_err(|error| fault(format!("putting a body at {object}"), error))?;
+    put(&connection.s3, &object, body).await?;
     let [marker, _] = MARKERS;
     pointing.attributes.insert(marker.to_owned(), Attribute::Number(size));
     Ok(pointing)
