@@ -1,7 +1,7 @@
 # The gate and its steps. `make test` is what continuous integration runs.
 #
 #   make test      install what is missing, then the whole gate
-#   make lint      format, clippy, documentation, the crate without its features
+#   make lint      format, clippy, documentation, the crates that features bring
 #   make setup     only install what is missing
 #   make features  each cargo feature by itself (slow, outside the gate)
 #   make lock      write tests/requirements.lock anew
@@ -19,7 +19,7 @@ CARGO := cargo
 LONGSHORE := $(or $(CARGO_TARGET_DIR),target)/debug/longshore
 CONFIGS := config/reference.toml $(wildcard config/examples/*)
 
-.PHONY: test setup lint fmt clippy bare doc build configs run features lock clean
+.PHONY: test setup lint fmt clippy trees bare doc build configs run features lock clean
 
 # In order of cost: what fails soonest comes first, the counts come last.
 test: setup lint build configs run
@@ -27,13 +27,17 @@ test: setup lint build configs run
 setup:
 	tests/setup.sh
 
-lint: fmt clippy bare doc
+lint: fmt trees clippy bare doc
 
 fmt:
 	$(CARGO) fmt --check
 
 clippy:
 	$(CARGO) clippy --locked --all-targets -- -D warnings
+
+# Which crates each set of features brings.
+trees:
+	tests/trees.sh
 
 # The library without the command line and without the embedded AWS.
 bare:

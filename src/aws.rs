@@ -4,6 +4,7 @@
 //! No call is ever retried by the SDK: its shared retry quota drains in an outage and then fails
 //! everything fast. Whoever makes a call decides when to make it again.
 
+#[cfg(feature = "sqs")]
 pub mod batch;
 mod clients;
 mod connect;
@@ -26,16 +27,22 @@ pub struct Connection {
     /// The SDK's own configuration, for services that have no client here.
     pub sdk: SdkConfig,
     /// Amazon SQS.
+    #[cfg(feature = "sqs")]
     pub sqs: aws_sdk_sqs::Client,
     /// Amazon S3.
+    #[cfg(feature = "s3")]
     pub s3: aws_sdk_s3::Client,
     /// Amazon SNS.
+    #[cfg(feature = "sns")]
     pub sns: aws_sdk_sns::Client,
     /// Amazon DynamoDB.
+    #[cfg(feature = "dynamodb")]
     pub dynamodb: aws_sdk_dynamodb::Client,
     /// AWS Lambda.
+    #[cfg(feature = "lambda")]
     pub lambda: aws_sdk_lambda::Client,
     /// AWS Systems Manager, whose parameters are read.
+    #[cfg(feature = "ssm")]
     pub ssm: aws_sdk_ssm::Client,
     /// AWS STS.
     pub sts: aws_sdk_sts::Client,
@@ -119,13 +126,20 @@ impl Aws {
 
 impl Connection {
     fn new(sdk: SdkConfig, path_style: bool) -> Self {
-        let s3 = aws_sdk_s3::config::Builder::from(&sdk).force_path_style(path_style).build();
         Self {
+            #[cfg(feature = "sqs")]
             sqs: aws_sdk_sqs::Client::new(&sdk),
-            s3: aws_sdk_s3::Client::from_conf(s3),
+            #[cfg(feature = "s3")]
+            s3: aws_sdk_s3::Client::from_conf(
+                aws_sdk_s3::config::Builder::from(&sdk).force_path_style(path_style).build(),
+            ),
+            #[cfg(feature = "sns")]
             sns: aws_sdk_sns::Client::new(&sdk),
+            #[cfg(feature = "dynamodb")]
             dynamodb: aws_sdk_dynamodb::Client::new(&sdk),
+            #[cfg(feature = "lambda")]
             lambda: aws_sdk_lambda::Client::new(&sdk),
+            #[cfg(feature = "ssm")]
             ssm: aws_sdk_ssm::Client::new(&sdk),
             sts: aws_sdk_sts::Client::new(&sdk),
             sdk,

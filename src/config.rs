@@ -22,6 +22,7 @@ mod idempotency;
 mod ini;
 mod iniesta;
 mod local;
+mod locator;
 mod log;
 mod mistakes;
 pub(crate) mod names;
@@ -44,6 +45,8 @@ pub use self::idempotency::{
     DynamodbTable, Idempotency, IdempotencyStore, OnStoreError, RedisServer,
 };
 pub use self::local::Local;
+pub use self::locator::Locator;
+pub(crate) use self::locator::parameter_name;
 pub use self::log::{Level, Log, LogFormat, LogTarget};
 pub use self::mistakes::{Mistake, Mistakes};
 pub use self::names::QueueAddress;

@@ -114,6 +114,14 @@ impl Error {
         Self { kind, what: what.into(), hint: None, source: None }
     }
 
+    /// This build does without the cargo feature that `what` needs.
+    #[cfg(not(feature = "cli"))]
+    pub(crate) fn needs_feature(feature: &str, what: impl Into<String>) -> Self {
+        Self::new(Kind::Settings, what)
+            .because(format!("this build does without the feature {feature}"))
+            .hint(format!("build longshore with --features {feature}"))
+    }
+
     /// Adds what a person can do about it.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {

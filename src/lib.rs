@@ -84,6 +84,16 @@
 //! The modules from the ground up. A module uses only those above it in this list, and a test
 //! holds every `use crate::` to that order.
 
+#![cfg_attr(
+    not(feature = "cli"),
+    allow(
+        dead_code,
+        unused_imports,
+        unused_variables,
+        reason = "with fewer services, less is used"
+    )
+)]
+
 // words
 pub mod error; //       what went wrong, to which thing, and what to do next
 pub mod outcome; //     done, retry, reject
@@ -109,16 +119,24 @@ pub mod drop; //        a file dropped whole and synced
 pub mod toolkit; //     the friendly AWS API
 // messages
 pub mod lock; //        locks on messages and the ids of finished ones
+#[cfg(any(feature = "queue", feature = "spool"))]
 pub mod payload; //     what messages carry: formats, wrappers, pointers
 pub mod handler; //     anything that judges a message; runs it, bounded
 // pipelines, blind to each other
+#[cfg(feature = "queue")]
 pub mod queue; //       poll, lease, admit, dispatch, settle
+#[cfg(feature = "spool")]
 pub mod spool; //       watch, scan, admit, upload, settle
+#[cfg(any(feature = "queue", feature = "spool"))]
 pub mod events; //      what is announced through a topic, and which of it a queue wants
+#[cfg(feature = "queue")]
 pub mod handlers; //    programs, HTTP endpoints, standard output
 // together
+#[cfg(all(feature = "queue", feature = "spool"))]
 pub mod wiring; //      topics, subscriptions, policies: checked and set up
+#[cfg(all(feature = "queue", feature = "spool"))]
 pub mod status; //      /live, /ready, /metrics
+#[cfg(all(feature = "queue", feature = "spool"))]
 pub mod worker; //      all of it under one supervisor
 // beside
 #[cfg(feature = "local")]

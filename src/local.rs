@@ -31,8 +31,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
-use aws_sdk_s3::config::retry::RetryConfig;
-use aws_sdk_s3::config::{
+use aws_config::retry::RetryConfig;
+use aws_sdk_sts::config::{
     BehaviorVersion, Credentials, Region, SharedCredentialsProvider, StalledStreamProtectionConfig,
 };
 use aws_smithy_runtime_api::client::http::SharedHttpClient;

@@ -4,8 +4,10 @@
 //! them from handling it again. Keys and values are the caller's; a store knows nothing of queues.
 
 mod check;
+#[cfg(feature = "dynamodb")]
 pub mod dynamodb;
 mod memory;
+#[cfg(feature = "redis")]
 mod redlock;
 
 use std::time::Duration;
@@ -13,8 +15,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+#[cfg(feature = "dynamodb")]
 use self::dynamodb::Dynamodb;
 use self::memory::Memory;
+#[cfg(feature = "redis")]
 use self::redlock::Redlock;
 use crate::aws::Aws;
 use crate::config::{self, Idempotency, IdempotencyStore};
@@ -32,8 +36,23 @@ pub struct Store(Backend);
 #[derive(Debug, Clone)]
 enum Backend {
     Memory(Memory),
+    #[cfg(feature = "redis")]
     Redis(Redlock),
+    #[cfg(feature = "dynamodb")]
     Dynamodb(Box<Dynamodb>),
+}
+
+/// The same asked of whichever store it is.
+macro_rules! of_each {
+    ($store:ident, $one:ident => $ask:expr) => {
+        match &$store.0 {
+            Backend::Memory($one) => $ask,
+            #[cfg(feature = "redis")]
+            Backend::Redis($one) => $ask,
+            #[cfg(feature = "dynamodb")]
+            Backend::Dynamodb($one) => $ask,
+        }
+    };
 }
 
 /// What came of asking for a lock.
@@ -63,6 +82,7 @@ impl Store {
     }
 
     /// A store in this table of DynamoDB, reached by these settings. No request is sent yet.
+    #[cfg(feature = "dynamodb")]
     pub fn dynamodb(aws: Aws, settings: config::Aws, table: String) -> Self {
         Self(Backend::Dynamodb(Box::new(Dynamodb::new(aws, settings, table))))
     }
@@ -74,7 +94,20 @@ impl Store {
     pub fn open(settings: &Idempotency, aws: &Aws) -> Result<Self> {
         Ok(match &settings.store {
             IdempotencyStore::Memory => Self::memory(),
+            #[cfg(feature = "redis")]
             IdempotencyStore::Redis(servers) => Self(Backend::Redis(Redlock::new(servers)?)),
+            #[cfg(not(feature = "redis"))]
+            IdempotencyStore::Redis(_) => {
+                return Err(Error::needs_feature("redis", "the store redis of [idempotency]"));
+            }
+            #[cfg(not(feature = "dynamodb"))]
+            IdempotencyStore::Dynamodb(_) => {
+                return Err(Error::needs_feature(
+                    "dynamodb",
+                    "the store dynamodb of [idempotency]",
+                ));
+            }
+            #[cfg(feature = "dynamodb")]
             IdempotencyStore::Dynamodb(table) => {
                 Self::dynamodb(aws.clone(), table.aws.clone(), table.name.clone())
             }
@@ -88,11 +121,7 @@ impl Store {
     /// # Errors
     /// Where the store cannot be asked; then nothing is known of the lock.
     pub async fn lock(&self, key: &str, lease: Duration) -> Result<Attempt> {
-        match &self.0 {
-            Backend::Memory(memory) => Ok(memory.lock(key, lease)),
-            Backend::Redis(redis) => redis.lock(key, lease).await,
-            Backend::Dynamodb(table) => table.lock(key, lease).await,
-        }
+        of_each!(self, store => store.lock(key, lease).await)
     }
 
     /// Prolongs a lock that is still ours; false where it is not any more.
@@ -100,11 +129,7 @@ impl Store {
     /// # Errors
     /// Where the store cannot be asked; the lock stands until its `until`.
     pub async fn renew(&self, lock: &mut Lock, lease: Duration) -> Result<bool> {
-        match &self.0 {
-            Backend::Memory(memory) => Ok(memory.renew(lock, lease)),
-            Backend::Redis(redis) => redis.renew(lock, lease).await,
-            Backend::Dynamodb(table) => table.renew(lock, lease).await,
-        }
+        of_each!(self, store => store.renew(lock, lease).await)
     }
 
     /// Releases a lock if it is still ours; never anybody else's.
@@ -112,14 +137,7 @@ impl Store {
     /// # Errors
     /// Where the store cannot be asked; the lock ends by itself.
     pub async fn unlock(&self, lock: &Lock) -> Result<()> {
-        match &self.0 {
-            Backend::Memory(memory) => {
-                memory.unlock(lock);
-                Ok(())
-            }
-            Backend::Redis(redis) => redis.release(lock).await,
-            Backend::Dynamodb(table) => table.unlock(lock).await,
-        }
+        of_each!(self, store => store.unlock(lock).await)
     }
 
     /// Notes an id as finished, for `keep`. When it returns, the store has confirmed it.
@@ -127,14 +145,7 @@ impl Store {
     /// # Errors
     /// Where the store did not confirm it.
     pub async fn finish(&self, key: &str, keep: Duration) -> Result<()> {
-        match &self.0 {
-            Backend::Memory(memory) => {
-                memory.finish(key, keep);
-                Ok(())
-            }
-            Backend::Redis(redis) => redis.finish(key, keep).await,
-            Backend::Dynamodb(table) => table.finish(key, keep).await,
-        }
+        of_each!(self, store => store.finish(key, keep).await)
     }
 
     /// True for an id that was noted as finished and is still kept.
@@ -142,11 +153,7 @@ impl Store {
     /// # Errors
     /// Where the store cannot be asked; then nothing is known of the id.
     pub async fn is_finished(&self, key: &str) -> Result<bool> {
-        match &self.0 {
-            Backend::Memory(memory) => Ok(memory.is_finished(key)),
-            Backend::Redis(redis) => redis.is_finished(key).await,
-            Backend::Dynamodb(table) => table.is_finished(key).await,
-        }
+        of_each!(self, store => store.is_finished(key).await)
     }
 
     /// Does all of it once, with a key of its own: what succeeds then works again.

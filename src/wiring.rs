@@ -8,6 +8,8 @@ mod found;
 mod iam;
 mod plan;
 mod step;
+#[cfg(feature = "dynamodb")]
+mod table;
 mod wanted;
 
 pub use check::check;

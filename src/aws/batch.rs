@@ -28,6 +28,7 @@ impl<'a> From<&'a aws_sdk_sqs::types::BatchResultErrorEntry> for Failed<'a> {
     }
 }
 
+#[cfg(feature = "sns")]
 impl<'a> From<&'a aws_sdk_sns::types::BatchResultErrorEntry> for Failed<'a> {
     fn from(entry: &'a aws_sdk_sns::types::BatchResultErrorEntry) -> Self {
         let (id, code, message) = (entry.id(), entry.code(), entry.message());

@@ -61,31 +61,37 @@ impl Aws {
     }
 
     /// Amazon SQS. Errors as [`region`](Self::region).
+    #[cfg(feature = "sqs")]
     pub async fn sqs(&self, region: &str) -> Result<aws_sdk_sqs::Client> {
         Ok(self.region(region).await?.sqs)
     }
 
     /// Amazon SNS. Errors as [`region`](Self::region).
+    #[cfg(feature = "sns")]
     pub async fn sns(&self, region: &str) -> Result<aws_sdk_sns::Client> {
         Ok(self.region(region).await?.sns)
     }
 
     /// Amazon S3. Errors as [`region`](Self::region).
+    #[cfg(feature = "s3")]
     pub async fn s3(&self, region: &str) -> Result<aws_sdk_s3::Client> {
         Ok(self.region(region).await?.s3)
     }
 
     /// Amazon DynamoDB. Errors as [`region`](Self::region).
+    #[cfg(feature = "dynamodb")]
     pub async fn dynamodb(&self, region: &str) -> Result<aws_sdk_dynamodb::Client> {
         Ok(self.region(region).await?.dynamodb)
     }
 
     /// AWS Lambda. Errors as [`region`](Self::region).
+    #[cfg(feature = "lambda")]
     pub async fn lambda(&self, region: &str) -> Result<aws_sdk_lambda::Client> {
         Ok(self.region(region).await?.lambda)
     }
 
     /// AWS Systems Manager. Errors as [`region`](Self::region).
+    #[cfg(feature = "ssm")]
     pub async fn ssm(&self, region: &str) -> Result<aws_sdk_ssm::Client> {
         Ok(self.region(region).await?.ssm)
     }
@@ -121,7 +127,7 @@ fn is_of_aws(region: &str) -> bool {
     number && direction && area.peek().is_some() && area.all(lower)
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "cli"))]
 mod tests {
     use super::*;
 

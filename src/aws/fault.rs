@@ -175,8 +175,19 @@ fn of_code(code: &str) -> Option<Kind> {
         | "InvalidDigest"
         | "XAmzContentChecksumMismatch"
         | "XAmzContentSHA256Mismatch" => Kind::Corrupt,
-        _ => return None,
+        _ => return of_parameter_code(short),
     })
+}
+
+/// What Systems Manager alone says, of parameters and of the keys that decrypt them.
+fn of_parameter_code(code: &str) -> Option<Kind> {
+    match code {
+        "ParameterNotFound" | "ParameterVersionNotFound" => Some(Kind::Missing),
+        "ParameterAlreadyExists" => Some(Kind::Conflict),
+        "InvalidKeyId" => Some(Kind::Denied),
+        "TooManyUpdates" => Some(Kind::Throttled),
+        _ => None,
+    }
 }
 
 /// What S3 and SQS hand on from KMS: unless it passes by itself, the key cannot be used by us,

@@ -1,6 +1,8 @@
-//! A store in the memory of this process, for one daemon alone and for tests.
+//! A store in the memory of this process, for one daemon alone and for tests. It never waits, and is
+//! asked as the others are.
 
 use std::collections::{BTreeSet, HashMap};
+use std::future::{Ready, ready};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -8,6 +10,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{Attempt, Lock};
+use crate::error::Result;
 
 /// The most locks, and the most finished ids kept; the one that would be forgotten first makes room.
 const MOST: usize = 200_000;
@@ -30,42 +33,44 @@ struct Keys {
 }
 
 impl Memory {
-    pub(super) fn lock(&self, key: &str, lease: Duration) -> Attempt {
+    pub(super) fn lock(&self, key: &str, lease: Duration) -> Ready<Result<Attempt>> {
         let (now, mut tables) = (Instant::now(), self.tables());
         let keys = &mut tables.locks;
         if let Some((_, until)) = keys.get(key, now) {
-            return Attempt::Busy(until - now);
+            return ready(Ok(Attempt::Busy(until - now)));
         }
         let token = Uuid::new_v4().to_string();
         keys.put(key, &token, now + lease);
-        Attempt::Held(Lock { key: key.to_owned(), token, until: now + lease })
+        ready(Ok(Attempt::Held(Lock { key: key.to_owned(), token, until: now + lease })))
     }
 
-    pub(super) fn renew(&self, lock: &mut Lock, lease: Duration) -> bool {
+    pub(super) fn renew(&self, lock: &mut Lock, lease: Duration) -> Ready<Result<bool>> {
         let (now, mut tables) = (Instant::now(), self.tables());
         let keys = &mut tables.locks;
         if !keys.is_ours(lock, now) {
-            return false;
+            return ready(Ok(false));
         }
         lock.until = now + lease;
         keys.put(&lock.key, &lock.token, lock.until);
-        true
+        ready(Ok(true))
     }
 
-    pub(super) fn unlock(&self, lock: &Lock) {
+    pub(super) fn unlock(&self, lock: &Lock) -> Ready<Result<()>> {
         let mut tables = self.tables();
         let keys = &mut tables.locks;
         if keys.is_ours(lock, Instant::now()) {
             keys.remove(&lock.key);
         }
+        ready(Ok(()))
     }
 
-    pub(super) fn finish(&self, key: &str, keep: Duration) {
+    pub(super) fn finish(&self, key: &str, keep: Duration) -> Ready<Result<()>> {
         self.tables().finished.put(key, "done", Instant::now() + keep);
+        ready(Ok(()))
     }
 
-    pub(super) fn is_finished(&self, key: &str) -> bool {
-        self.tables().finished.get(key, Instant::now()).is_some()
+    pub(super) fn is_finished(&self, key: &str) -> Ready<Result<bool>> {
+        ready(Ok(self.tables().finished.get(key, Instant::now()).is_some()))
     }
 
     fn tables(&self) -> MutexGuard<'_, Tables> {

@@ -6,6 +6,7 @@
 //! and 2 ms between clocks. A server that comes back without its memory may forget a lock, so a
 //! lock makes double work rare; finished ids, and handlers that bear repetition, make it harmless.
 
+mod check;
 mod server;
 
 use std::time::Duration;
@@ -15,6 +16,7 @@ use futures_util::stream::FuturesUnordered;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+pub(super) use self::check::check;
 pub(super) use self::server::Server;
 use super::{Attempt, Lock};
 use crate::config::RedisServer;
@@ -64,7 +66,7 @@ impl Redlock {
         // Where nobody granted anything and everybody answered there is nothing to take back.
         if granted > 0 || !answers.failed.is_empty() {
             // What cannot be released ends by itself.
-            let _released = self.release(&lock).await;
+            let _released = self.unlock(&lock).await;
         }
         if granted >= quorum {
             let what = format!("locking {key}: the answers took longer than the lock stands");
@@ -108,7 +110,7 @@ impl Redlock {
     }
 
     /// Every server is tried, whatever the others say.
-    pub(super) async fn release(&self, lock: &Lock) -> Answered {
+    pub(super) async fn unlock(&self, lock: &Lock) -> Answered {
         let answers = self
             .ask(
                 |server| {

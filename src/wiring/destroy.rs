@@ -10,9 +10,8 @@ use super::step::{Act, Step, TAG};
 use super::wanted::{Topic, Wanted};
 use crate::aws::fault::fault;
 use crate::aws::{Aws, Connection};
-use crate::config::{self, Config, Idempotency};
+use crate::config::{self, Config};
 use crate::error::{Error, Kind, Result};
-use crate::lock::dynamodb::table;
 
 /// What has to be done to take away what setup made for these settings: notifications by their id,
 /// queues, topics and the table of locks by their tag, and the subscriptions of such queues.
@@ -56,26 +55,9 @@ pub async fn destroy(config: &Config, aws: &Aws) -> Result<Plan> {
     let delete =
         |(aws, queue): (config::Aws, Queue)| Step::new(&aws, Act::DeleteQueue { url: queue.url });
     plan.steps.extend(queues.into_iter().map(delete));
-    plan.steps.extend(locks(config, aws, &mut plan.notes).await?);
+    #[cfg(feature = "dynamodb")]
+    plan.steps.extend(super::table::destroy(config, aws, &mut plan.notes).await?);
     Ok(plan)
-}
-
-/// The table of locks and finished ids, if it is ours and nothing in it stands any more.
-async fn locks(config: &Config, aws: &Aws, notes: &mut Vec<String>) -> Result<Option<Step>> {
-    let wanted = config.idempotency.as_ref().and_then(Idempotency::table);
-    let Some(config::DynamodbTable { name, aws: settings }) = wanted else { return Ok(None) };
-    let connection = aws.connect(settings).await?;
-    let Some(found) = table::describe(&connection, name).await? else { return Ok(None) };
-    if !table::has_tag(&connection, &found.arn, TAG).await? {
-        notes.push(format!("table {name} stays: setup did not make it"));
-        return Ok(None);
-    }
-    if table::is_in_use(&connection, name).await? {
-        let what = format!("table {name} is not empty: it holds locks or finished ids");
-        let hint = "nothing was deleted; a finished id ends with its queue's retention";
-        return Err(Error::new(Kind::Busy, what).hint(hint));
-    }
-    Ok(Some(Step::new(settings, Act::DeleteTable { table: name.clone() })))
 }
 
 async fn notifications(config: &Config, aws: &Aws) -> Result<Vec<Step>> {

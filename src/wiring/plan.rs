@@ -3,7 +3,6 @@
 pub(super) mod bucket;
 mod link;
 mod queue;
-mod table;
 
 use std::collections::BTreeMap;
 
@@ -81,7 +80,8 @@ pub async fn plan(config: &Config, aws: &Aws) -> Result<Plan> {
         link::plan(link, &queue, aws, &mut plan).await?;
     }
     plan.steps.extend(notified);
-    table::plan(config, aws, &mut plan).await?;
+    #[cfg(feature = "dynamodb")]
+    super::table::plan(config, aws, &mut plan).await?;
     if plan.steps.iter().any(Step::sets_filter) {
         plan.notes
             .push("a new filter policy takes up to 15 minutes until SNS follows it".to_owned());

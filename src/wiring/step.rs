@@ -17,7 +17,6 @@ use crate::aws::fault::fault;
 use crate::aws::{Aws, Connection};
 use crate::config;
 use crate::error::{Error, Kind, Result};
-use crate::lock::dynamodb::table;
 use crate::toolkit::sqs::QueueUrl;
 
 /// The tag on everything that setup makes, and its value: what bears it, `--destroy` may delete.
@@ -69,13 +68,8 @@ pub(super) enum Act {
         all: NotificationConfiguration,
         ids: Vec<String>,
     },
-    CreateTable {
-        table: String,
-    },
-    /// Has DynamoDB clear away what has ended.
-    ClearTable {
-        table: String,
-    },
+    #[cfg(feature = "dynamodb")]
+    Table(super::table::Table),
     Unsubscribe {
         subscription: String,
     },
@@ -84,9 +78,6 @@ pub(super) enum Act {
     },
     DeleteQueue {
         url: QueueUrl,
-    },
-    DeleteTable {
-        table: String,
     },
 }
 
@@ -155,9 +146,8 @@ impl Step {
             Act::Notify { bucket, all, ids, .. } => {
                 notify(&connection, bucket, all, ids, what).await
             }
-            Act::CreateTable { table } | Act::ClearTable { table } => {
-                table::create(&connection, table, Some(TAG)).await
-            }
+            #[cfg(feature = "dynamodb")]
+            Act::Table(table) => table.apply(&connection).await,
             Act::Unsubscribe { subscription } => {
                 let end = sns.unsubscribe().subscription_arn(subscription);
                 end.send().await.map(drop).map_err(|error| fault(what, error))
@@ -170,7 +160,6 @@ impl Step {
                 let delete = sqs.delete_queue().queue_url(url.as_str());
                 delete.send().await.map(drop).map_err(|error| fault(what, error))
             }
-            Act::DeleteTable { table } => table::delete(&connection, table).await,
         }
     }
 
@@ -184,12 +173,11 @@ impl Step {
             | Act::CreateTopic { .. }
             | Act::ChangeTopic { .. }
             | Act::Notify { .. }
-            | Act::CreateTable { .. }
-            | Act::ClearTable { .. }
             | Act::Unsubscribe { .. }
             | Act::DeleteTopic { .. }
-            | Act::DeleteQueue { .. }
-            | Act::DeleteTable { .. } => false,
+            | Act::DeleteQueue { .. } => false,
+            #[cfg(feature = "dynamodb")]
+            Act::Table(_) => false,
         }
     }
 }
@@ -248,14 +236,11 @@ impl fmt::Display for Step {
                 write!(f, "change subscription {subscription}: {attribute} {value}")
             }
             Act::Notify { bucket, told, .. } => write!(f, "change bucket {bucket}: {told}"),
-            Act::CreateTable { table } => {
-                write!(f, "create table {table}: key id, time to live by expires")
-            }
-            Act::ClearTable { table } => write!(f, "change table {table}: time to live by expires"),
+            #[cfg(feature = "dynamodb")]
+            Act::Table(table) => table.fmt(f),
             Act::Unsubscribe { subscription } => write!(f, "delete subscription {subscription}"),
             Act::DeleteTopic { topic } => write!(f, "delete topic {topic}"),
             Act::DeleteQueue { url } => write!(f, "delete queue {}", url.as_str()),
-            Act::DeleteTable { table } => write!(f, "delete table {table}"),
         }
     }
 }
