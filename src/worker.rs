@@ -3,6 +3,7 @@
 mod background;
 mod builder;
 pub mod check;
+mod pylon;
 mod supervision;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use crate::config::Config;
 use crate::error::Result;
 use crate::handler::Routes;
 use crate::lock::Store;
+use crate::pylon::{self as components, Component, Pump};
 use crate::queue::{self, Queue};
 use crate::shutdown::{Shutdown, systemd};
 use crate::spool::Spool;
@@ -35,6 +37,8 @@ pub struct Worker {
     aws: Aws,
     locks: Option<Store>,
     once: bool,
+    /// A component of pylon's whose input is no queue.
+    component: Option<Component>,
 }
 
 /// What a worker did until it stopped.
@@ -51,6 +55,7 @@ pub struct Report {
 enum Ran {
     Queue(String, Result<queue::Report>),
     Spool(Result<()>),
+    Component(Result<()>),
 }
 
 impl Worker {
@@ -195,6 +200,12 @@ impl Worker {
             pipelines.spawn(format!("queue/{name}"), async move {
                 Ran::Queue(name, queue.run(shutdown, ready, once).await)
             });
+        }
+        if let Some(component) = self.component {
+            let ready = readiness.wait_for(components::NAME);
+            metrics::begin("queue", components::NAME);
+            let pump = Pump::new(component, shutdown.clone(), self.once);
+            pipelines.spawn(components::NAME, async move { Ran::Component(pump.run(ready).await) });
         }
         let mut beside = Tasks::new();
         // Only now: whoever asked before every part is waited for would be told that all is ready.

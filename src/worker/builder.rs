@@ -148,7 +148,7 @@ impl<S: Clone + Send + Sync + 'static> Builder<S> {
         for (name, own) in &routes {
             reachable(&config, name, own)?;
         }
-        Ok(Worker { config, routes, aws, locks: None, once: false })
+        Ok(Worker { config, routes, aws, locks: None, once: false, component: None })
     }
 }
 
