@@ -14,6 +14,29 @@
 //! same names: a stored body is replaced, and a FIFO queue or topic drops what it has. Elsewhere
 //! what was sent before the failure is sent again.
 //!
+//! ```no_run
+//! # async fn example() -> Result<(), longshore::error::Error> {
+//! use longshore::aws::Aws;
+//! use longshore::config::Config;
+//! use longshore::outcome::Failure;
+//! use longshore::payload::codec::Pylon;
+//! use longshore::pylon::{self, Component, Work};
+//! use longshore::shutdown::signals;
+//! use longshore::worker::Worker;
+//!
+//! let work = Work::function(|input: Option<Pylon>, _settings| async move {
+//!     let body = input.and_then(|message| message.body).unwrap_or_default();
+//!     Ok::<_, Failure>(Pylon::raw(body.to_uppercase())) // or nothing, or many
+//! });
+//! let (aws, base) = (Aws::new(), Config::of_environment()?);
+//! let settings = pylon::read(&aws, &base.aws).await?; // PYLON_CONFIG
+//! let config = settings.among(base);
+//! let component = Component::new(settings, work, aws, config.aws.clone());
+//! Worker::component(config, component)?.run_until(signals()).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! Input from a queue goes through the [`queue`](crate::queue) pipeline, with everything that it
 //! does; a folder, and a component without input, through [`Pump`].
 
@@ -82,6 +105,11 @@ impl Component {
     /// Its settings.
     pub fn settings(&self) -> &Settings {
         &self.0.settings
+    }
+
+    /// Its connections to AWS.
+    pub(crate) fn aws(&self) -> &Aws {
+        &self.0.aws
     }
 
     /// The component as the handler of its input.

@@ -166,14 +166,7 @@ impl Worker {
             (None, Some(settings)) => Some((Store::open(settings, &self.aws)?, settings)),
         };
         let readiness = Readiness::new();
-        let mut spools = Vec::new();
-        let kinds = [("spool", &self.config.spools), ("outbox", &self.config.outboxes)];
-        for (kind, settings) in kinds {
-            for (name, settings) in settings {
-                let spool = Spool::open(name, settings.clone()).await?;
-                spools.push((format!("{kind}/{name}"), name.clone(), spool));
-            }
-        }
+        let spools = open_spools(&self.config).await?;
         let status = match self.config.listen {
             Some(address) => Some(Status::bind(address, readiness.clone()).await?),
             None => None,
@@ -221,6 +214,18 @@ impl Worker {
         let drain_timeout = self.config.drain_timeout;
         Supervision { pipelines, beside, shutdown, drain_timeout }.wait().await
     }
+}
+
+/// Every spool and outbox, by its path among the parts and its name, locked.
+async fn open_spools(config: &Config) -> Result<Vec<(String, String, Spool)>> {
+    let mut spools = Vec::new();
+    for (kind, settings) in [("spool", &config.spools), ("outbox", &config.outboxes)] {
+        for (name, settings) in settings {
+            let spool = Spool::open(name, settings.clone()).await?;
+            spools.push((format!("{kind}/{name}"), name.clone(), spool));
+        }
+    }
+    Ok(spools)
 }
 
 async fn feed_watchdog(interval: Duration) {

@@ -59,13 +59,11 @@ impl Pump {
     /// tried again for ever.
     pub async fn run(self, ready: Latch) -> Result<()> {
         tracing::info!(phase = "run_forever", "heartbeat");
-        match &self.component.settings().input {
-            Some(Place::Folder(path)) => self.run_on(path.clone(), ready).await,
-            _ => {
-                drop(ready);
-                self.run_by_itself().await
-            }
+        if let Some(Place::Folder(path)) = &self.component.settings().input {
+            return self.run_on(path.clone(), ready).await;
         }
+        drop(ready);
+        self.run_by_itself().await
     }
 
     /// A stop never waits for the pause between two runs.

@@ -99,7 +99,7 @@ impl Settings {
             Place::Topic(_) => Err("nothing can be received from a topic; subscribe a queue to \
                                     it, with raw delivery, and name that"
                 .to_owned()),
-            place => Ok(place),
+            place @ (Place::Queue(_) | Place::Folder(_)) => Ok(place),
         });
         let output = reader.formed(OUTPUT, Place::read);
         let store = reader.formed(STORE, Store::read);
@@ -193,6 +193,8 @@ impl Settings {
         config::Queue {
             aws: in_region(account, region_of(address)),
             concurrency: self.concurrency,
+            // Components live in containers, which have ten seconds to stop.
+            wait_time: Duration::from_secs(5),
             handler_timeout: LONGEST_LEASE,
             idempotency: false,
             payload: Payload {

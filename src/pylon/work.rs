@@ -130,7 +130,7 @@ impl Work {
             By::Command(program) if settings.output.is_none() => {
                 Ok(match program.run(delivery.clone()).await? {
                     Outcome::Done => Ok(Vec::new()),
-                    outcome => Err(outcome),
+                    outcome @ (Outcome::Retry { .. } | Outcome::Reject { .. }) => Err(outcome),
                 })
             }
             By::Command(program) => {

@@ -18,6 +18,7 @@ mod bad_input;
 mod channels;
 mod checks;
 mod commands;
+mod components;
 mod dynamodb;
 mod embedding;
 mod house;

@@ -1,2 +1,6 @@
 //! The examples of the five seed documents, with the same results: each stands as a documentation
 //! example at what it shows, and runs here.
+
+mod iniesta;
+mod pylon;
+mod zc;

@@ -8,7 +8,7 @@ use longshore::backoff::Backoff;
 use longshore::config::{Config, Local as Sealed};
 use longshore::error::{Kind, Result};
 use longshore::local::{ACCOUNT, Local};
-use longshore::pylon::{self, Place, Settings, Work};
+use longshore::pylon::{self, Component, Place, Settings, Work};
 use longshore::shutdown::Shutdown;
 use longshore::shutdown::signals::Stop;
 use longshore::supervisor::Tasks;
@@ -53,16 +53,15 @@ fn run_with(log: &LogArgs, args: &Run, base: Config, directory: Option<&Path>) -
         settings::start_log(log, &mut config)?;
         told_to = config.log.target.clone();
         let work = Work::command(args.command.clone(), &component)?;
+        let own = Component::new(component, work, Aws::new(), config.aws.clone());
         let Some(aws) = aws else {
-            let worker = Worker::component(config, component, work)?;
-            return run_worker(worker, args.once, shutdown).await;
+            return run_worker(Worker::component(config, own)?, args.once, shutdown).await;
         };
         make_what_is_named(&aws, &mut config).await?;
         if let Some(directory) = directory {
             local::banner(&aws, directory, &config);
         }
-        let worker =
-            run_worker(Worker::component(config, component, work)?, args.once, shutdown.clone());
+        let worker = run_worker(Worker::component(config, own)?, args.once, shutdown.clone());
         let code = beside(&aws, worker, &shutdown).await;
         aws.stop().await;
         code

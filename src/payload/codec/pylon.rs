@@ -44,6 +44,12 @@ const MOST_ATTRIBUTES: usize = 10;
 ///
 /// `Debug` shows the size alone, [`Display`](fmt::Display) is pylon's own form, which quotes the
 /// first ten characters of the body and so belongs in no log.
+///
+/// ```
+/// # use longshore::payload::codec::Pylon;
+/// let message = Pylon::raw("very cool message"); // inline, text, rawContent
+/// assert_eq!(message.encode().unwrap().body, "very cool message");
+/// ```
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", try_from = "Written")]
 pub struct Pylon {

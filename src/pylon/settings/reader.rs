@@ -33,7 +33,7 @@ impl Reader {
     }
 
     pub(super) fn blame(&mut self, key: &str, why: impl fmt::Display) {
-        self.mistakes.push(format!("{}: {key}: {why}", VARIABLE));
+        self.mistakes.push(format!("{VARIABLE}: {key}: {why}"));
     }
 
     /// Present keys from deprecated ones, which stay.
@@ -70,7 +70,7 @@ impl Reader {
         match self.values.get(key)? {
             Value::Null => None,
             Value::String(text) => Some(text.clone()),
-            _ => {
+            Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
                 self.blame(key, "it is a text");
                 None
             }
@@ -123,7 +123,7 @@ impl Reader {
             Value::Null => return None,
             Value::Bool(flag) => Some(*flag),
             Value::String(text) => text.to_ascii_lowercase().parse().ok(),
-            _ => None,
+            Value::Number(_) | Value::Array(_) | Value::Object(_) => None,
         };
         if flag.is_none() {
             self.blame(key, "it is true or false");

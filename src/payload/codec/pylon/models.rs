@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn models_are_written_in_the_order_of_their_keys() {
-        let at = UNIX_EPOCH + Duration::from_secs(1_339_698_600);
+        let at = UNIX_EPOCH + Duration::from_mins(22_328_310);
         let mut step = IngestionStep::at(at);
         step.parent_ingestion_id = Some("aaaa".to_owned());
         step.metadata.insert("durationSeconds".to_owned(), json!(1.5));

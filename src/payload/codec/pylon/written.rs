@@ -81,6 +81,8 @@ fn text(body: Value) -> Result<Option<String>, String> {
     match body {
         Value::Null => Ok(None),
         Value::String(text) => Ok(Some(text)),
-        other => python::layout(&other.to_string()).map(Some).map_err(|error| error.to_string()),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+            python::layout(&body.to_string()).map(Some).map_err(|error| error.to_string())
+        }
     }
 }
