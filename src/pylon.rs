@@ -137,7 +137,7 @@ impl Component {
             let failed =
                 |kind: Kind, why: String| Err(Error::new(kind, what.as_str()).because(why));
             let s3 = self.0.aws.connect(&self.0.account).await?.s3;
-            let message = match unpacker.unpack(&message, &s3).await {
+            let message = match Box::pin(unpacker.unpack(&message, &s3)).await {
                 Unpacked::Message { message, .. } => message,
                 Unpacked::NoWork(_) => continue,
                 Unpacked::Reject(why) => return failed(Kind::Invalid, why),
@@ -146,7 +146,7 @@ impl Component {
             // Lambda itself holds the message, for as long as this takes.
             let keeper = LeaseKeeper::new(Instant::now() + crate::toolkit::sqs::LONGEST_LEASE);
             let delivery = Delivery { message: Arc::new(message), lease: keeper.lease() };
-            match self.run(&delivery).await {
+            match Box::pin(self.run(&delivery)).await {
                 Ok(Outcome::Done) => {}
                 Ok(Outcome::Retry { reason, .. }) => return failed(Kind::Transient, reason),
                 Ok(Outcome::Reject { reason }) => return failed(Kind::Invalid, reason),

@@ -125,7 +125,8 @@ impl Program {
         let output = Output::holding(Aside::new(most, blocking));
         let ended = running.finish(&delivery.lease, output).await;
         Ok(match (ended.outcome(), ended.printed) {
-            (Outcome::Done, Some(Err(error))) => {
+            // It may have failed only because nobody took what it printed.
+            (Outcome::Done | Outcome::Retry { .. }, Some(Err(error))) => {
                 Err(Outcome::retry(format!("what it printed cannot be used: {error}")))
             }
             (Outcome::Done, Some(Ok(_)) | None) if !ended.is_whole => Err(Outcome::retry(

@@ -178,34 +178,34 @@ impl Output {
     }
 
     async fn deliver(&self, messages: Vec<Pylon>, context: &Context) -> Result<SendReport> {
-        let target = self.target.get_or_try_init(|| self.find()).await?;
-        if let Target::Folder(folder) = target {
-            let mut report = SendReport::default();
-            for message in messages {
-                folder.leave(message).await?;
-                report.sent += 1;
+        match self.target.get_or_try_init(|| self.find()).await? {
+            Target::Queue(queue) => {
+                queue.send_all(stream::iter(self.encode(&messages, context)?)).await
             }
-            return Ok(report);
-        }
-        let is_fifo = self.place.is_fifo();
-        let outgoing: Result<Vec<Outgoing>> = messages
-            .iter()
-            .enumerate()
-            .map(|(position, message)| {
-                let mut outgoing = message.encode()?;
-                if is_fifo {
-                    outgoing.group = Some(context.group.clone().unwrap_or_else(|| context.name()));
-                    outgoing.deduplication_id = Some(context.deduplication_id(position));
+            Target::Topic(topic) => {
+                topic.send_all(stream::iter(self.encode(&messages, context)?)).await
+            }
+            Target::Folder(folder) => {
+                let mut report = SendReport::default();
+                for message in messages {
+                    folder.leave(message).await?;
+                    report.sent += 1;
                 }
-                Ok(outgoing)
-            })
-            .collect();
-        let outgoing = stream::iter(outgoing?);
-        match target {
-            Target::Queue(queue) => queue.send_all(outgoing).await,
-            Target::Topic(topic) => topic.send_all(outgoing).await,
-            Target::Folder(folder) => folder.send_all(outgoing).await,
+                Ok(report)
+            }
         }
+    }
+
+    fn encode(&self, messages: &[Pylon], context: &Context) -> Result<Vec<Outgoing>> {
+        let encoded = messages.iter().enumerate().map(|(position, message)| {
+            let mut outgoing = message.encode()?;
+            if self.place.is_fifo() {
+                outgoing.group = Some(context.group.clone().unwrap_or_else(|| context.name()));
+                outgoing.deduplication_id = Some(context.deduplication_id(position));
+            }
+            Ok(outgoing)
+        });
+        encoded.collect()
     }
 
     async fn find(&self) -> Result<Target> {

@@ -9,12 +9,11 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{Component, NAME, Place, input};
 use crate::backoff::Backoff;
 use crate::error::{Error, Result};
-use crate::flow::permits::Slots;
 use crate::handler::{self, BoxHandler, Delivery, LeaseKeeper, Ran};
 use crate::message::Message;
 use crate::outcome::Outcome;
@@ -93,32 +92,37 @@ impl Pump {
     async fn run_on(&self, path: PathBuf, ready: Latch) -> Result<()> {
         let Some(folder) = self.open(path).await? else { return Ok(()) };
         drop(ready);
-        let slots = Slots::new(self.component.settings().concurrency);
-        let most = self.component.settings().concurrency.saturating_add(MOST_WAITING);
-        let mut files = FuturesUnordered::new();
-        let mut kept = Vec::new();
+        let concurrency = self.component.settings().concurrency;
+        let (mut running, mut waiting) = (FuturesUnordered::new(), FuturesUnordered::new());
+        // With `once`, what failed is kept to the end, or it would be found again.
+        let (mut kept, mut is_empty) = (Vec::new(), false);
         let (mut trouble, mut next_look) = (0, Instant::now());
-        let mut is_empty = false;
         while !self.shutdown.is_draining() {
-            if self.once && is_empty && files.is_empty() {
+            let room = concurrency.saturating_sub(running.len());
+            let looks = room > 0 && !is_empty && waiting.len() + kept.len() < MOST_WAITING;
+            if self.once && running.is_empty() && !looks {
                 break;
             }
-            let room = most.saturating_sub(files.len() + kept.len());
-            let looks = room > 0 && !(self.once && is_empty);
             let look = async {
-                tokio::time::sleep_until(next_look).await;
-                let wait = if self.once { Duration::ZERO } else { LOOK };
-                folder.receive(room.min(10), wait).await
+                sleep_until(next_look).await;
+                folder.receive(room, if self.once { Duration::ZERO } else { LOOK }).await
             };
             tokio::select! {
                 biased;
                 () = self.shutdown.draining() => break,
-                Some(left) = files.next(), if !files.is_empty() => kept.extend(left),
+                Some(failed) = running.next(), if !running.is_empty() => match failed {
+                    Some(Failed { claim, .. }) if self.once => kept.push(claim),
+                    Some(failed) => waiting.push(failed.until_due()),
+                    None => {}
+                },
+                Some((claim, attempts)) = waiting.next(), if room > 0 && !waiting.is_empty() => {
+                    running.push(self.settle(claim, attempts));
+                }
                 taken = look, if looks => match taken {
                     Ok(taken) => {
-                        (trouble, is_empty) = (0, taken.is_empty());
+                        (trouble, is_empty) = (0, self.once && taken.is_empty());
                         metrics::received(NAME, taken.len());
-                        files.extend(taken.into_iter().map(|claim| self.settle(claim, &slots)));
+                        running.extend(taken.into_iter().map(|claim| self.settle(claim, 0)));
                     }
                     Err(error) if self.once => return Err(error),
                     Err(error) => {
@@ -130,7 +134,7 @@ impl Pump {
             }
         }
         // What runs may end; what waits goes back.
-        while files.next().await.is_some() {}
+        while running.next().await.is_some() {}
         Ok(())
     }
 
@@ -153,44 +157,27 @@ impl Pump {
         }
     }
 
-    /// One file, from its first attempt to its end. Given back, where that comes with a stop or
-    /// `once`; what is given out is to be kept until then.
-    async fn settle(&self, claim: Claim, slots: &Slots) -> Option<Claim> {
-        let mut attempts = 0;
-        loop {
-            let (outcome, objects) = {
-                let _slot = slots.take().await;
-                if self.shutdown.is_draining() {
-                    return None;
+    /// One attempt at a file; given out where it failed.
+    async fn settle(&self, claim: Claim, attempts: u32) -> Option<Failed> {
+        let attempts = attempts.saturating_add(1);
+        let (outcome, objects) = self.unpack_and_attempt(claim.message()).await;
+        match outcome {
+            Outcome::Done => match claim.done().await {
+                Ok(()) => self.delete(objects).await,
+                // It comes again, with the same names for everything.
+                Err(error) => tracing::error!(%error, "a finished file stays"),
+            },
+            Outcome::Reject { reason } => {
+                if let Err(error) = claim.set_aside(&reason) {
+                    tracing::error!(%error, "a rejected file cannot be set aside");
                 }
-                self.unpack_and_attempt(claim.message()).await
-            };
-            attempts += 1;
-            let delay = match outcome {
-                Outcome::Done => {
-                    match claim.done().await {
-                        Ok(()) => self.delete(objects).await,
-                        // It comes again, with the same names for everything.
-                        Err(error) => tracing::error!(%error, "a finished file stays"),
-                    }
-                    return None;
-                }
-                Outcome::Reject { reason } => {
-                    if let Err(error) = claim.set_aside(&reason) {
-                        tracing::error!(%error, "a rejected file cannot be set aside");
-                    }
-                    return None;
-                }
-                Outcome::Retry { .. } if self.once => return Some(claim),
-                Outcome::Retry { after, .. } => {
-                    after.unwrap_or_else(|| RETRY.delay(attempts, fastrand::f64()))
-                }
-            };
-            tokio::select! {
-                () = self.shutdown.draining() => return None,
-                () = sleep(delay) => {}
+            }
+            Outcome::Retry { after, .. } => {
+                let delay = after.unwrap_or_else(|| RETRY.delay(attempts, fastrand::f64()));
+                return Some(Failed { claim, attempts, due: Instant::now() + delay });
             }
         }
+        None
     }
 
     async fn unpack_and_attempt(&self, message: &Message) -> (Outcome, Vec<Object>) {
@@ -232,6 +219,20 @@ impl Pump {
                 tracing::warn!(%object, %error, "object of a finished file stays");
             }
         }
+    }
+}
+
+/// A file in our hands whose next attempt is yet to come.
+struct Failed {
+    claim: Claim,
+    attempts: u32,
+    due: Instant,
+}
+
+impl Failed {
+    async fn until_due(self) -> (Claim, u32) {
+        sleep_until(self.due).await;
+        (self.claim, self.attempts)
     }
 }
 

@@ -39,7 +39,7 @@ pub(crate) fn run(log: &LogArgs, args: Run) -> Result<u8> {
         let mut beside = Tasks::new();
         beside.spawn("signals", Stop::install()?.forward(shutdown.clone()));
         match &args.local {
-            Some(directory) => run_locally(config, directory, &args, shutdown).await,
+            Some(directory) => Box::pin(run_locally(config, directory, &args, shutdown)).await,
             None => run_worker(Worker::new(config)?, args.once, shutdown).await,
         }
     });

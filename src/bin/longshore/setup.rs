@@ -15,7 +15,7 @@ pub(crate) fn run(args: &Setup) -> Result<u8> {
     settings::block_on(async {
         let aws = Aws::new();
         let plan = if args.destroy {
-            wiring::destroy(&config, &aws).await?
+            Box::pin(wiring::destroy(&config, &aws)).await?
         } else {
             wiring::plan(&config, &aws).await?
         };

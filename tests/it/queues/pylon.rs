@@ -169,7 +169,7 @@ async fn nothing_is_sent_of_what_is_not_whole() {
         "maxReceiveCount": 100,
     });
     ground.queue("judged", &[("RedrivePolicy", &policy.to_string())]).await;
-    for body in ["bad line", "fails", "too many", "lingers", "reject", "good"] {
+    for body in ["bad line", "fails", "too many", "lingers", "floods", "reject", "good"] {
         ground.send_with("judged", body, &attributes()).await;
     }
     // No message of pylon's.
@@ -188,10 +188,12 @@ async fn nothing_is_sent_of_what_is_not_whole() {
          'fails') exit 3 ;;\n\
          'too many') echo '{\"body\": \"x\", \"customAttributes\": {\"a\": \"\"}}' ;;\n\
          'lingers') sleep 600 & ;;\n\
+         'floods') yes sesame ;;\n\
          'reject') exit 65 ;;\n\
          esac",
     )
     .start();
+    log_line(&daemon, &["message failed", "more than 67108864 bytes"]);
     log_line(&daemon, &["message failed", "line 2 of what it printed is no message"]);
     log_line(&daemon, &["message failed", "exited with 3"]);
     log_line(&daemon, &["message failed", "message 2 of what it gave cannot be sent", "empty"]);
