@@ -175,16 +175,19 @@ fn of_code(code: &str) -> Option<Kind> {
         | "InvalidDigest"
         | "XAmzContentChecksumMismatch"
         | "XAmzContentSHA256Mismatch" => Kind::Corrupt,
-        _ => return of_parameter_code(short),
+        _ => return of_json_code(short),
     })
 }
 
-/// What Systems Manager alone says, of parameters and of the keys that decrypt them.
-fn of_parameter_code(code: &str) -> Option<Kind> {
+/// What services of the JSON protocol say besides: of signatures, and Systems Manager of parameters
+/// and of the keys that decrypt them.
+fn of_json_code(code: &str) -> Option<Kind> {
     match code {
         "ParameterNotFound" | "ParameterVersionNotFound" => Some(Kind::Missing),
         "ParameterAlreadyExists" => Some(Kind::Conflict),
         "InvalidKeyId" => Some(Kind::Denied),
+        "InvalidSignatureException" => Some(Kind::Credentials),
+        "RequestExpired" => Some(Kind::Transient),
         "TooManyUpdates" => Some(Kind::Throttled),
         _ => None,
     }

@@ -20,7 +20,7 @@ const CREDENTIALS_DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
 const LARGEST_SECRET: u64 = 64 * 1024;
 
 /// What the reading of settings takes from the environment.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Environment {
     pub(super) credentials_directory: Option<PathBuf>,
     /// iniesta's variables, and those that stand over or beside them.

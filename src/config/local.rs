@@ -15,7 +15,7 @@ use super::names::{self, QueueAddress};
 use super::outbox::{Destination, Outlet};
 use super::queue::Queue;
 use super::spool::Spool;
-use super::{Config, Events, file};
+use super::{Config, Elsewhere, Events, file};
 use crate::error::Result;
 
 /// Where the embedded AWS is and where its files are.
@@ -52,6 +52,7 @@ impl Config {
             require_checks: false,
             idempotency: None,
             notes: Vec::new(),
+            elsewhere: Elsewhere::default(),
         }
     }
 

@@ -13,8 +13,8 @@ pub const VARIABLE: &str = "PYLON_CONFIG";
 /// `file://PATH`); `account` is how AWS is reached.
 ///
 /// # Errors
-/// [`Kind::Settings`] where the variable is not set, is no such place, or names what are no
-/// settings; otherwise why they cannot be read now. The texts hold no value but those of pylon's
+/// [`Kind::Settings`] where the variable is not set, is no such place, or names nothing or what are
+/// no settings; otherwise why they cannot be read now. The texts hold no value but those of pylon's
 /// own keys.
 pub async fn read(aws: &Aws, account: &config::Aws) -> Result<Settings> {
     let hint =
@@ -31,8 +31,12 @@ pub async fn read(aws: &Aws, account: &config::Aws) -> Result<Settings> {
     };
     let place = place.map_err(|why| wrong(&why))?;
     let fetched = locator::fetch(aws, account, &place).await.map_err(|error| {
-        // What the service calls wrong, no waiting mends.
-        let kind = if error.kind() == Kind::Invalid { Kind::Settings } else { error.kind() };
+        // The embedded AWS begins empty; elsewhere no waiting mends a wrong name.
+        let is_wrong = match error.kind() {
+            Kind::Missing => !account.sealed,
+            kind => matches!(kind, Kind::Invalid | Kind::Corrupt),
+        };
+        let kind = if is_wrong { Kind::Settings } else { error.kind() };
         Error::new(kind, VARIABLE).because(error)
     })?;
     Settings::parse(fetched.reveal())

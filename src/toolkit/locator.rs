@@ -7,6 +7,7 @@ use crate::aws::fault::fault;
 use crate::config::{self, Locator, Secret};
 use crate::error::{Error, Kind, Result};
 
+#[cfg(feature = "ssm")]
 use super::ssm;
 
 /// What is larger is no setting.
@@ -37,13 +38,20 @@ pub async fn read(aws: &Aws, settings: &config::Aws, text: &str) -> Result<Secre
 /// As [`read`].
 pub async fn fetch(aws: &Aws, settings: &config::Aws, locator: &Locator) -> Result<Secret> {
     let fetched = match locator {
+        #[cfg(feature = "ssm")]
         Locator::Parameter(name) => parameter(aws, settings, name).await,
+        #[cfg(not(feature = "ssm"))]
+        Locator::Parameter(_) => Err(Error::needs_feature("ssm", locator.to_string())),
+        #[cfg(feature = "s3")]
         Locator::Object { bucket, key } => object(aws, settings, bucket, key).await,
+        #[cfg(not(feature = "s3"))]
+        Locator::Object { .. } => Err(Error::needs_feature("s3", locator.to_string())),
         Locator::File(path) => file(path).await,
     };
     aws.heed(settings, fetched)
 }
 
+#[cfg(feature = "ssm")]
 async fn parameter(aws: &Aws, settings: &config::Aws, name: &str) -> Result<Secret> {
     let client = aws.connect(settings).await?.ssm;
     if name.starts_with('/') || name.starts_with("arn:") {
@@ -60,6 +68,7 @@ async fn parameter(aws: &Aws, settings: &config::Aws, name: &str) -> Result<Secr
     Ok(found?.value)
 }
 
+#[cfg(feature = "s3")]
 async fn object(aws: &Aws, settings: &config::Aws, bucket: &str, key: &str) -> Result<Secret> {
     let what = format!("reading s3://{bucket}/{key}");
     let client = aws.connect(settings).await?.s3;

@@ -13,8 +13,8 @@ use super::plan::account;
 use super::wanted::Wanted;
 use crate::aws::{Aws, Connection};
 use crate::config::{
-    self, Config, Destination, Idempotency, Initialization, Outlet, Payload, QueueAddress, Step,
-    Wrapper,
+    self, Config, Destination, Idempotency, Initialization, Locator, Outlet, Payload, QueueAddress,
+    Step, Wrapper,
 };
 use crate::error::Result;
 use crate::toolkit::sqs;
@@ -100,6 +100,9 @@ pub async fn policy(config: &Config, aws: &Aws, account: Option<&str>) -> Result
         grants.table(&owner.table(&table.name), locked);
         grants.assume(&table.aws);
     }
+    if !config.elsewhere.references().is_empty() {
+        grants.looked_up(config, aws, account).await?;
+    }
     if let Some(topic) = &wanted.topic {
         let publishes = config.events.initialization.contains(&Initialization::SnsProducer);
         let actions: &[_] = if publishes { &TO_TOPIC } else { &["sns:GetTopicAttributes"] };
@@ -159,6 +162,27 @@ impl Grants {
         }
     }
 
+    /// Values of the settings that stand elsewhere. A parameter that is encrypted by a key of one's
+    /// own also needs that key's `kms:Decrypt`, which nobody but the parameter knows.
+    async fn looked_up(&mut self, config: &Config, aws: &Aws, account: Option<&str>) -> Result<()> {
+        let connection = aws.connect(&config.aws).await?;
+        let owner = Owner::of(account, &connection).await?;
+        for reference in config.elsewhere.references() {
+            match &reference.locator {
+                Locator::Parameter(name) => {
+                    self.allow(&owner.parameter(name), &["ssm:GetParameter"]);
+                }
+                Locator::Object { bucket, key } => {
+                    let bucket = bucket_arn(connection.region(), bucket);
+                    self.allow(&format!("{bucket}/{key}"), &["s3:GetObject"]);
+                }
+                Locator::File(_) => {}
+            }
+        }
+        self.assume(&config.aws);
+        Ok(())
+    }
+
     /// Whoever assumes a role must be allowed to.
     fn assume(&mut self, aws: &config::Aws) {
         if let Some(role) = &aws.role_arn {
@@ -199,6 +223,16 @@ impl Owner {
     fn table(&self, name: &str) -> String {
         let Self { account, partition, region } = self;
         format!("arn:{partition}:dynamodb:{region}:{account}:table/{name}")
+    }
+
+    /// A version is none of a parameter's name.
+    fn parameter(&self, name: &str) -> String {
+        if name.starts_with("arn:") {
+            return name.to_owned();
+        }
+        let Self { account, partition, region } = self;
+        let name = name.split(':').next().unwrap_or(name).trim_start_matches('/');
+        format!("arn:{partition}:ssm:{region}:{account}:parameter/{name}")
     }
 
     fn queue(&self, address: &str) -> String {

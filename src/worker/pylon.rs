@@ -24,6 +24,7 @@ impl Worker {
             routes.insert(NAME.to_owned(), own);
         }
         let (aws, pumped) = (component.aws().clone(), routes.is_empty().then_some(component));
-        Ok(Self { config, routes, aws, locks: None, once: false, component: pumped })
+        let registered = Vec::new();
+        Ok(Self { config, registered, routes, aws, locks: None, once: false, component: pumped })
     }
 }

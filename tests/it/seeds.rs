@@ -1,6 +1,9 @@
 //! The examples of the five seed documents, with the same results: each stands as a documentation
 //! example at what it shows, and runs here.
 
+mod aws;
 mod iniesta;
 mod pylon;
+mod relengapi;
+mod ssm;
 mod zc;

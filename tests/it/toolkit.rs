@@ -2,6 +2,7 @@
 
 mod commands;
 mod lookups;
+mod parameters;
 mod receiving;
 mod resting;
 mod subscriptions;

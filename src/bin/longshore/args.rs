@@ -36,7 +36,7 @@ pub(crate) struct LogArgs {
 pub(crate) enum Command {
     /// Run the daemon
     Run(Run),
-    /// Serve the embedded AWS (S3, SQS, SNS, DynamoDB and STS) alone
+    /// Serve the embedded AWS (S3, SQS, SNS, DynamoDB, SSM and STS) alone
     Local(Local),
     /// Check the settings and everything that they name
     Check(Check),
@@ -54,6 +54,8 @@ pub(crate) enum Command {
     Sqs(crate::sqs::Args),
     /// Create, find and delete topics, and who is subscribed to them
     Sns(crate::sns::Args),
+    /// Read, write, list and delete parameters
+    Ssm(crate::ssm::Args),
     Publish(crate::publish::Args),
     FilterPolicies(crate::events::FilterPolicies),
     InitializationType(crate::events::InitializationType),

@@ -22,6 +22,7 @@ mod settings;
 mod setup;
 mod sns;
 mod sqs;
+mod ssm;
 
 use std::process::ExitCode;
 
@@ -72,6 +73,7 @@ fn execute(args: Args) -> Result<u8> {
         Command::Redrive(redrive) => redrive::run(redrive),
         Command::Sqs(sqs) => sqs::run(sqs),
         Command::Sns(sns) => sns::run(sns),
+        Command::Ssm(ssm) => ssm::run(ssm),
         Command::Channels(verb) => channels::run(verb),
     }
 }

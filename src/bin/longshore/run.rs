@@ -2,16 +2,17 @@
 
 use std::path::Path;
 
+use longshore::aws::Aws;
 use longshore::config::{Config, Destination, Local as Sealed, LogTarget, Outlet, env};
 use longshore::error::{Error, Result};
 use longshore::local::Local;
 use longshore::shutdown::Shutdown;
 use longshore::shutdown::signals::Stop;
 use longshore::supervisor::Tasks;
-use longshore::worker::Worker;
+use longshore::worker::{self, Worker};
 
 use crate::args::{self, DEFAULT_ENDPOINT, LogArgs, Run};
-use crate::{check, local, pylon, settings};
+use crate::{check, local, pylon, say, settings};
 
 /// Running work had to be cut off: try again later (sysexits.h).
 const CUT_OFF: u8 = 75;
@@ -48,7 +49,10 @@ pub(crate) fn run(log: &LogArgs, args: Run) -> Result<u8> {
 
 /// The log says why; where nobody sees it there, standard error does.
 pub(crate) fn ended(error: Error, told_to: &LogTarget) -> Result<u8> {
-    tracing::error!(%error, "longshore ends");
+    // Of the settings there may be several mistakes.
+    for error in error.to_string().lines() {
+        tracing::error!(error, "longshore ends");
+    }
     let code = error.kind().exit_code();
     let told = *told_to == LogTarget::Stderr && tracing::enabled!(tracing::Level::ERROR);
     if told { Ok(code) } else { Err(error) }
@@ -85,6 +89,19 @@ async fn run_locally(
     shutdown: Shutdown,
 ) -> Result<u8> {
     let aws = local::start(directory).await?;
+    let config = seal(config, directory, aws.endpoint(), args.yes)?;
+    if config.elsewhere.is_unread() {
+        let endpoint = aws.endpoint();
+        say::line(format_args!("The settings name values, which are looked for at {endpoint}:"));
+        for one in config.elsewhere.references() {
+            say::line(format_args!("  {} = {}", one.key, one.locator));
+        }
+        say::line(format_args!("Put one there: longshore ssm put NAME --local={endpoint}"));
+    }
+    let Some(config) = worker::await_complete(&config, &Aws::new(), &shutdown).await? else {
+        aws.stop().await;
+        return Ok(0);
+    };
     let mut config = seal(config, directory, aws.endpoint(), args.yes)?;
     make_what_is_named(&aws, &mut config).await?;
     local::banner(&aws, directory, &config);

@@ -118,6 +118,7 @@ fn the_defaults_of_the_reference_are_those_of_the_code() {
             RedisServer::read("redis://127.0.0.1:6379").unwrap(),
         ]))),
         notes: vec![],
+        elsewhere: Elsewhere::default(),
     };
     assert_eq!(config, expected);
 
@@ -138,6 +139,18 @@ fn the_defaults_of_the_reference_are_those_of_the_code() {
 /// Filters that let the events of all routes through.
 const ROUTED: &str =
     "\nfilters = [\"OrderPlaced.shop\", \"DebugOrders.*\", \"PaymentReceived.bank\", \"Refund.*\"]";
+
+/// A text may stand elsewhere, and is then not missed by anything else.
+fn may_stand_elsewhere(setting: &str, mut lines: Vec<String>, environment: Environment) {
+    let key = setting.split(" = ").next().unwrap();
+    let is_number = setting.contains(" = \"1") || setting.contains(" = \"3");
+    if setting.ends_with('"') && (key == "listen" || !is_number) {
+        let line = lines.iter_mut().find(|line| line.starts_with(setting)).unwrap();
+        *line = line.replace(setting, &format!("{key} = \"ssm://x\""));
+        let read = read_with(&lines.join("\n"), environment);
+        assert!(read.is_ok(), "{key}: {}", read.unwrap_err());
+    }
+}
 
 /// Each `#key = value` is put to work alone, except for those that need or exclude another.
 #[test]
@@ -197,10 +210,9 @@ fn the_examples_of_keys_without_default_are_sound() {
             credentials_directory: Some(secrets.path().to_owned()),
             ..Environment::default()
         };
-        let path = Path::new("reference.toml");
-        let handlers = Handlers::InSettings;
-        let read = Config::read(&changed.join("\n"), path, Dialect::Toml, &environment, handlers);
+        let read = read_with(&changed.join("\n"), environment.clone());
         assert!(read.is_ok(), "{setting}: {}", read.unwrap_err());
+        may_stand_elsewhere(setting, changed, environment);
     }
 }
 

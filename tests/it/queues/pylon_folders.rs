@@ -124,7 +124,7 @@ fn wrong_settings_of_a_component_end_with_78_and_name_everything() {
 }
 
 #[tokio::test]
-async fn p12_settings_lie_in_a_file_or_an_object_and_are_waited_for() {
+async fn p12_settings_lie_in_a_file_an_object_or_a_parameter_and_are_waited_for() {
     let ground = embedded();
     ground.queue("out", &[]).await;
     let settings = json!({"PYLON_OUTPUT": "sqs://out", "MY_VAR": "yeet"}).to_string();
@@ -138,13 +138,18 @@ async fn p12_settings_lie_in_a_file_or_an_object_and_are_waited_for() {
     once("file://settings.json").finish().expect(0, &[]);
     let s3 = aws::s3(&ground.upstream);
     s3.create_bucket().bucket("settings").send().await.unwrap();
-    let daemon = once("s3://settings/a/b.json").start();
-    log_line(&daemon, &["PYLON_CONFIG", "tried again"]);
+    once("s3://settings/a/b.json").finish().expect(78, &["PYLON_CONFIG", "a/b.json"]);
+    let away = once("s3://settings/a/b.json").endpoint("http://127.0.0.1:1").start();
+    log_line(&away, &["PYLON_CONFIG", "tried again"]);
+    assert_eq!(stop(away), 0, "a stop does not wait for them");
     let body = settings.clone().into_bytes().into();
     s3.put_object().bucket("settings").key("a/b.json").body(body).send().await.unwrap();
-    assert_eq!(ground.wait_lines("seen", 2), ["yeet", "yeet"]);
-    ground.wait_counts("out", (2, 0)).await;
-    drop(daemon);
+    once("s3://settings/a/b.json").finish().expect(0, &[]);
+    let put = longshore(["ssm", "put", "/test_config"]).args(&[&settings]);
+    put.endpoint(&ground.upstream).finish().expect(0, &[]);
+    once("ssm://test_config").finish().expect(0, &[]);
+    assert_eq!(ground.wait_lines("seen", 3), ["yeet"; 3]);
+    ground.wait_counts("out", (3, 0)).await;
 }
 
 #[test]

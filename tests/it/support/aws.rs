@@ -37,3 +37,8 @@ pub(crate) fn sns(endpoint: &str) -> aws_sdk_sns::Client {
 pub(crate) fn dynamodb(endpoint: &str) -> aws_sdk_dynamodb::Client {
     aws_sdk_dynamodb::Client::new(&settings(endpoint))
 }
+
+/// An SSM client.
+pub(crate) fn ssm(endpoint: &str) -> aws_sdk_ssm::Client {
+    aws_sdk_ssm::Client::new(&settings(endpoint))
+}
