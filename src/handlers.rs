@@ -28,6 +28,7 @@ use crate::error::Result;
 use crate::handler::BoxHandler;
 
 pub use check::check;
+pub(crate) use exec::Program;
 
 /// A handler from its settings; `name` is how logs call it, and `aws` how it reaches AWS where it
 /// does.

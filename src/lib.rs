@@ -133,6 +133,8 @@ pub mod spool; //       watch, scan, admit, upload, settle
 pub mod events; //      what is announced through a topic, and which of it a queue wants
 #[cfg(feature = "queue")]
 pub mod handlers; //    programs, endpoints, directories, queues, topics, buckets, functions
+#[cfg(feature = "queue")]
+pub mod pylon; //       pylon's components: input, work, output
 // together
 #[cfg(all(feature = "queue", feature = "spool"))]
 pub mod wiring; //      topics, subscriptions, policies: checked and set up

@@ -18,12 +18,18 @@
 //! rejected all the same. The last step's body is what the handler gets; what is set aside or sent
 //! to a dead-letter queue is always the message as it came.
 
+mod aside;
 pub mod codec;
 mod encoding;
 pub(crate) mod envelope;
 pub mod folder;
 pub mod pointer;
 mod spill;
+mod store;
+
+pub(crate) use aside::Aside;
+pub use store::Store;
+pub(crate) use store::text;
 
 use aws_sdk_s3::Client;
 use tokio_util::sync::CancellationToken;
@@ -54,8 +60,9 @@ pub enum Unpacked {
     Message {
         /// The same message with another body, and perhaps other attributes and another event.
         message: Message,
-        /// What may be deleted once the message is: the objects that pointers named. Empty unless
-        /// `delete_payload` is set, and for what came through SNS: others may have got it too.
+        /// What may be deleted once the message is: the objects that pointers and pylon's keys
+        /// named. Empty unless `delete_payload` is set, and for what came through SNS: others may
+        /// have got it too.
         objects: Vec<Path>,
     },
     /// There is nothing to handle, and why: the message is *done*.
@@ -189,7 +196,7 @@ impl Unpacker {
             Wrapper::RelengApi => {
                 message.body = self.on_thread(message, bounds, encoding::relengapi).await?;
             }
-            Wrapper::Pylon => self.pylon(message, bounds, s3).await?,
+            Wrapper::Pylon => self.pylon(parcel, bounds, s3).await?,
             Wrapper::Pointer => {
                 let (object, size) = pointer::read(message)?;
                 bounds.admit(size)?;
@@ -200,7 +207,8 @@ impl Unpacker {
         Ok(())
     }
 
-    async fn pylon(&self, message: &mut Message, bounds: &Bounds, s3: &Client) -> Result<(), Stop> {
+    async fn pylon(&self, parcel: &mut Parcel, bounds: &Bounds, s3: &Client) -> Result<(), Stop> {
+        let message = &mut parcel.message;
         let head = pylon::Head::read(&message.attributes).map_err(Stop::Broken)?;
         let head = head.ok_or_else(|| Stop::foreign("it has no attribute of pylon's"))?.0;
         if let Some(path) = head.payload_store_key {
@@ -210,6 +218,7 @@ impl Unpacker {
                 .filter(pointer::is_named)
                 .ok_or_else(|| Stop::broken("its payloadStoreKey is no s3://BUCKET/KEY"))?;
             message.body = pointer::fetch(s3, &object, bounds, &self.blocking).await?;
+            parcel.objects.push(object);
         } else if message.body.as_text() == Some(pylon::FILLER) {
             message.body = Body::from("");
         } else if matches!(head.object_type.as_deref(), Some("dataAsset" | "ingestionStep")) {

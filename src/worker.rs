@@ -4,6 +4,7 @@ mod background;
 mod builder;
 pub mod check;
 mod elsewhere;
+mod pylon;
 mod supervision;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use crate::config::Config;
 use crate::error::Result;
 use crate::handler::Routes;
 use crate::lock::Store;
+use crate::pylon::{self as components, Component, Pump};
 use crate::queue::{self, Queue};
 use crate::shutdown::{Shutdown, systemd};
 use crate::spool::Spool;
@@ -40,6 +42,8 @@ pub struct Worker {
     aws: Aws,
     locks: Option<Store>,
     once: bool,
+    /// A component of pylon's whose input is no queue.
+    component: Option<Component>,
 }
 
 /// What a worker did until it stopped.
@@ -56,6 +60,7 @@ pub struct Report {
 enum Ran {
     Queue(String, Result<queue::Report>),
     Spool(Result<()>),
+    Component(Result<()>),
 }
 
 impl Worker {
@@ -174,14 +179,7 @@ impl Worker {
             (None, Some(settings)) => Some((Store::open(settings, &self.aws)?, settings)),
         };
         let readiness = Readiness::new();
-        let mut spools = Vec::new();
-        let kinds = [("spool", &self.config.spools), ("outbox", &self.config.outboxes)];
-        for (kind, settings) in kinds {
-            for (name, settings) in settings {
-                let spool = Spool::open(name, settings.clone()).await?;
-                spools.push((format!("{kind}/{name}"), name.clone(), spool));
-            }
-        }
+        let spools = open_spools(&self.config).await?;
         let status = match self.config.listen {
             Some(address) => Some(Status::bind(address, readiness.clone()).await?),
             None => None,
@@ -209,6 +207,12 @@ impl Worker {
                 Ran::Queue(name, queue.run(shutdown, ready, once).await)
             });
         }
+        if let Some(component) = self.component {
+            let ready = readiness.wait_for(components::NAME);
+            metrics::begin("queue", components::NAME);
+            let pump = Pump::new(component, shutdown.clone(), self.once);
+            pipelines.spawn(components::NAME, async move { Ran::Component(pump.run(ready).await) });
+        }
         let mut beside = Tasks::new();
         // Only now: whoever asked before every part is waited for would be told that all is ready.
         if let Some(status) = status {
@@ -223,6 +227,18 @@ impl Worker {
         let drain_timeout = self.config.drain_timeout;
         Supervision { pipelines, beside, shutdown, drain_timeout }.wait().await
     }
+}
+
+/// Every spool and outbox, by its path among the parts and its name, locked.
+async fn open_spools(config: &Config) -> Result<Vec<(String, String, Spool)>> {
+    let mut spools = Vec::new();
+    for (kind, settings) in [("spool", &config.spools), ("outbox", &config.outboxes)] {
+        for (name, settings) in settings {
+            let spool = Spool::open(name, settings.clone()).await?;
+            spools.push((format!("{kind}/{name}"), name.clone(), spool));
+        }
+    }
+    Ok(spools)
 }
 
 async fn feed_watchdog(interval: Duration) {

@@ -87,6 +87,15 @@ pub fn inherited(named: &[String]) -> Vec<(OsString, OsString)> {
         .collect()
 }
 
+/// All of the environment, for a command that this process only wraps, without what systemd says to
+/// this process alone.
+pub(crate) fn whole() -> Vec<(OsString, OsString)> {
+    let ours = |name: &str| {
+        ["NOTIFY_SOCKET", "WATCHDOG_", "LISTEN_"].iter().any(|own| name.starts_with(own))
+    };
+    std::env::vars_os().filter(|(name, _)| !name.to_str().is_some_and(ours)).collect()
+}
+
 /// The settings file: the one named on the command line, else `$LONGSHORE_CONFIG`, else
 /// [`super::SYSTEM_FILE`].
 pub fn settings_file(named: Option<&Path>) -> PathBuf {

@@ -112,7 +112,7 @@ pub struct Payload {
     pub steps: Vec<Step>,
     /// The most bytes that a body may have at any step of it.
     pub limit: u64,
-    /// Objects that pointers named are deleted after their message.
+    /// Objects that pointers and pylon's keys named are deleted after their message.
     pub deletes_objects: bool,
 }
 
@@ -140,8 +140,8 @@ impl Payload {
         let limit = section.size("payload_limit", 1..=LARGEST).unwrap_or(default.limit);
         let deletes_objects = section.flag("delete_payload").unwrap_or(default.deletes_objects);
         let is_wrong = written.is_none() && section.has("payload");
-        let has_pointer = steps.iter().any(|step| step.wrapper == Wrapper::Pointer);
-        if deletes_objects && !has_pointer && !is_wrong {
+        let names_objects = |step: &Step| matches!(step.wrapper, Wrapper::Pointer | Wrapper::Pylon);
+        if deletes_objects && !steps.iter().any(names_objects) && !is_wrong {
             let message = "delete_payload: nothing names an object; write payload = [\"pointer?\"]";
             section.blame("delete_payload", message);
         }

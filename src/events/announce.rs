@@ -41,6 +41,20 @@ impl FromStr for MessageStructure {
 
 /// An event and what is told with it. Nothing is sent: [`outgoing`](Self::outgoing) makes the
 /// message for a [`Publisher`](crate::toolkit::sns::Publisher).
+///
+/// ```no_run
+/// # async fn example(settings: longshore::config::Events) -> longshore::error::Result<()> {
+/// use longshore::aws::Aws;
+/// use longshore::events::{Announcement, publisher};
+/// use serde_json::json;
+///
+/// // Announced as EventHappened.producer, where the settings call the service so.
+/// let announced = Announcement::new("EventHappened").json(&json!({"id": 1})).version(1);
+/// let message = announced.outgoing(&settings)?;
+/// publisher(&Aws::new(), &settings).await?.publish(&message).await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Announcement {
     event: String,

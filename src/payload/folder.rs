@@ -56,6 +56,23 @@ impl Folder {
         Ok(Self { path: Arc::new(path), blocking: Blocking::new(AT_ONCE) })
     }
 
+    /// As [`open`](Self::open), off the runtime's threads.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn make(path: PathBuf) -> Result<Self> {
+        Blocking::new(1).run(move || Self::open(path)).await?
+    }
+
+    /// As [`put`](Self::put), off the runtime's threads. Dropped midway, the message may be left.
+    ///
+    /// # Errors
+    /// As [`put`](Self::put).
+    pub async fn leave(&self, message: Pylon) -> Result<String> {
+        let own = self.clone();
+        self.blocking.run(move || own.put(&message)).await?
+    }
+
     /// Its directory.
     pub fn path(&self) -> &Path {
         &self.path
@@ -113,7 +130,7 @@ impl Folder {
             Ok(message) => return taken.claim(message, &shown.to_string()),
             Err(_) if taken.is_young()? => {}
             Err(why) => {
-                let to = set_aside::keep(taken, &why)?;
+                let to = set_aside::keep(&taken, &why)?;
                 let file = name.display();
                 tracing::warn!(folder = %shown, %file, to, why, "file set aside");
             }
@@ -166,9 +183,7 @@ impl Folder {
 
 impl CanSend for Folder {
     async fn send(&self, message: Outgoing) -> Result<Sent> {
-        let message = self.as_pylon(message)?;
-        let own = self.clone();
-        let name = self.blocking.run(move || own.put(&message)).await??;
+        let name = self.leave(self.as_pylon(message)?).await?;
         Ok(Sent { message_id: name, sequence_number: None })
     }
 

@@ -47,6 +47,11 @@ impl Bounds {
         Self { limit, in_memory: IN_MEMORY, stop }
     }
 
+    /// Everything in a file, of any size.
+    pub(super) fn in_file(stop: CancellationToken) -> Self {
+        Self { limit: u64::MAX, in_memory: 0, stop }
+    }
+
     /// Refuses a size that is known beforehand.
     pub(super) fn admit(&self, bytes: u64) -> Result<(), Stop> {
         if bytes > self.limit { Err(self.too_large()) } else { Ok(()) }

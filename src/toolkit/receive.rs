@@ -4,6 +4,40 @@
 //! lease and comes again when that ends. No lease is renewed here. So the work must take less than
 //! the queue's visibility timeout, counted from the receive, or the message comes again; the worker
 //! renews, [`Held::hold`] does so by hand.
+//!
+//! ```no_run
+//! # async fn example() -> longshore::error::Result<()> {
+//! use std::time::Duration;
+//!
+//! use longshore::aws::Aws;
+//! use longshore::error::Error;
+//! use longshore::payload::codec::Pylon;
+//! use longshore::toolkit::{receive, sqs};
+//!
+//! let queue = Aws::new().queue("us-east-1", "my-queue").await?;
+//! receive::one(&queue, Duration::ZERO, async |message| {
+//!     println!("{:?}", Pylon::decode(&message)?.body);
+//!     Ok::<_, Error>(())
+//! })
+//! .await?;
+//!
+//! receive::many(&queue, 10, Duration::ZERO, async |messages| {
+//!     for message in messages {
+//!         println!("{:?}", Pylon::decode(&message)?.body);
+//!     }
+//!     Ok::<_, Error>(())
+//! })
+//! .await?;
+//!
+//! let length = sqs::length(queue.client(), &queue.url().await?).await?;
+//! println!("about {} messages", length.visible);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # From one queue to another
+//! [`redrive`](crate::toolkit::sqs::redrive::redrive) deletes each message once the other queue has
+//! confirmed it.
 
 use std::time::Duration;
 

@@ -2,6 +2,43 @@
 //! folder are the same thing.
 //!
 //! Neither knows a format: they carry [`Outgoing`] and give [`Message`].
+//!
+//! # Sending
+//! One message, or as many as a stream gives, here in pylon's format; a topic takes them in the same
+//! way.
+//! ```no_run
+//! # async fn example() -> longshore::error::Result<()> {
+//! use futures_util::stream;
+//! use longshore::aws::Aws;
+//! use longshore::payload::codec::Pylon;
+//! use longshore::toolkit::transport::CanSend;
+//!
+//! let queue = Aws::new().queue("us-east-1", "my-queue").await?;
+//! queue.send(Pylon::raw("very cool message").encode()?).await?;
+//!
+//! let numbered = |i| Pylon::raw(format!("Message number {i}")).encode();
+//! let messages: Vec<_> = (0..200).map(numbered).collect::<Result<_, _>>()?;
+//! let report = queue.send_all(stream::iter(messages)).await?;
+//! assert_eq!((report.sent, report.failed.len()), (200, 0));
+//! # Ok(())
+//! # }
+//! ```
+//! Lines that somebody types become messages as they come:
+//! ```no_run
+//! # async fn example() -> longshore::error::Result<()> {
+//! use std::io::{BufRead, stdin};
+//!
+//! use longshore::aws::Aws;
+//! use longshore::payload::codec::Pylon;
+//! use longshore::toolkit::transport::CanSend;
+//!
+//! let queue = Aws::new().queue("us-east-1", "pylon_demo_in").await?;
+//! for body in stdin().lock().lines() {
+//!     queue.send(Pylon::raw(body.unwrap()).encode()?).await?;
+//! }
+//! # Ok(())
+//! # }
+//! ```
 
 use std::pin::pin;
 use std::time::Duration;

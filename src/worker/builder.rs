@@ -140,8 +140,15 @@ impl<S: Clone + Send + Sync + 'static> Builder<S> {
                 .hint("give the builder a file with config(), or settings()"))
         })?;
         let (aws, registered) = (self.aws, self.registered);
-        let mut worker =
-            Worker { config, registered, routes: BTreeMap::new(), aws, locks: None, once: false };
+        let mut worker = Worker {
+            config,
+            registered,
+            routes: BTreeMap::new(),
+            aws,
+            locks: None,
+            once: false,
+            component: None,
+        };
         if !worker.config.elsewhere.is_unread() {
             worker.assemble()?;
         }

@@ -84,7 +84,7 @@ fn note(ended: Ended<Ran>, report: &mut Report) -> Result<()> {
             report.queues.insert(name, result?);
             Ok(())
         }
-        Some(Ran::Spool(result)) => result,
+        Some(Ran::Spool(result) | Ran::Component(result)) => result,
         None => Ok(()),
     }
 }

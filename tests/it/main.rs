@@ -20,6 +20,7 @@ mod checks;
 mod commands;
 mod destinations;
 mod completions;
+mod components;
 mod connection;
 mod dynamodb;
 mod elsewhere;

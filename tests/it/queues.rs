@@ -11,6 +11,8 @@ mod leases;
 mod locks;
 mod payloads;
 mod publishing;
+mod pylon;
+mod pylon_folders;
 mod rejecting;
 mod relengapi;
 mod stopping;

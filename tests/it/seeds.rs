@@ -3,7 +3,10 @@
 
 mod s3;
 mod aws;
+mod iniesta;
+mod pylon;
 mod relengapi;
 mod ssm;
 mod dynamodb;
 mod sql;
+mod zc;

@@ -90,6 +90,13 @@ pub(crate) struct Run {
     /// Empty what is there and exit
     #[arg(long)]
     pub(crate) once: bool,
+    /// Run COMMAND as a component of pylon's, as `PYLON_CONFIG` in the environment says
+    #[arg(long, conflicts_with = "config", requires = "command")]
+    pub(crate) pylon: bool,
+    /// With --pylon: the program and its arguments; it gets a message's body on standard input and
+    /// prints messages, one JSON object a line
+    #[arg(last = true, value_name = "COMMAND", requires = "pylon")]
+    pub(crate) command: Vec<String>,
 }
 
 /// Where the embedded AWS keeps its files unless told otherwise.

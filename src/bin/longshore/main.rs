@@ -15,6 +15,7 @@ mod policy;
 mod progress;
 mod publish;
 mod put;
+mod pylon;
 mod reach;
 mod redrive;
 mod run;

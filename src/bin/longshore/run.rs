@@ -4,7 +4,7 @@ use std::path::Path;
 
 use longshore::aws::Aws;
 use longshore::config::{Config, Destination, Handler, Local as Sealed, LogTarget, Outlet, env};
-use longshore::error::Result;
+use longshore::error::{Error, Result};
 use longshore::local::Local;
 use longshore::shutdown::Shutdown;
 use longshore::shutdown::signals::Stop;
@@ -12,12 +12,15 @@ use longshore::supervisor::Tasks;
 use longshore::worker::{self, Worker};
 
 use crate::args::{self, DEFAULT_ENDPOINT, LogArgs, Run};
-use crate::{check, local, say, settings};
+use crate::{check, local, pylon, say, settings};
 
 /// Running work had to be cut off: try again later (sysexits.h).
 const CUT_OFF: u8 = 75;
 
 pub(crate) fn run(log: &LogArgs, args: Run) -> Result<u8> {
+    if args.pylon {
+        return pylon::run(log, &args);
+    }
     let mut config = match (&args.local, &args.config) {
         (Some(_), None) => Config::trial(),
         (_, named) => Config::load(&env::settings_file(named.as_deref()))?,
@@ -31,7 +34,7 @@ pub(crate) fn run(log: &LogArgs, args: Run) -> Result<u8> {
         seal(config.clone(), directory, DEFAULT_ENDPOINT, args.yes)?;
     }
     settings::start_log(log, &mut config)?;
-    let target = config.log.target.clone();
+    let told_to = config.log.target.clone();
     let ran = settings::block_on(async {
         let shutdown = Shutdown::new();
         let mut beside = Tasks::new();
@@ -41,22 +44,25 @@ pub(crate) fn run(log: &LogArgs, args: Run) -> Result<u8> {
             None => run_worker(Worker::new(config)?, args.once, shutdown).await,
         }
     });
-    ran.or_else(|error| {
-        // Of the settings there may be several mistakes.
-        for error in error.to_string().lines() {
-            tracing::error!(error, "longshore ends");
-        }
-        let code = error.kind().exit_code();
-        let told = target == LogTarget::Stderr && tracing::enabled!(tracing::Level::ERROR);
-        if told { Ok(code) } else { Err(error) }
-    })
+    ran.or_else(|error| ended(error, &told_to))
+}
+
+/// The log says why; where nobody sees it there, standard error does.
+pub(crate) fn ended(error: Error, told_to: &LogTarget) -> Result<u8> {
+    // Of the settings there may be several mistakes.
+    for error in error.to_string().lines() {
+        tracing::error!(error, "longshore ends");
+    }
+    let code = error.kind().exit_code();
+    let told = *told_to == LogTarget::Stderr && tracing::enabled!(tracing::Level::ERROR);
+    if told { Ok(code) } else { Err(error) }
 }
 
 fn seal(config: Config, directory: &Path, endpoint: &str, yes: bool) -> Result<Config> {
     config.local(Sealed { directory, endpoint, yes })
 }
 
-async fn run_worker(worker: Worker, once: bool, shutdown: Shutdown) -> Result<u8> {
+pub(crate) async fn run_worker(worker: Worker, once: bool, shutdown: Shutdown) -> Result<u8> {
     let worker = if once { worker.once() } else { worker };
     let report = worker.run(shutdown).await?;
     for (queue, did) in &report.queues {
@@ -94,18 +100,8 @@ async fn run_locally(
     }
     make_what_is_named(&aws, &mut config).await?;
     local::banner(&aws, directory, &config);
-    let code = {
-        let worker = run_worker(Worker::new(config)?, args.once, shutdown.clone());
-        tokio::pin!(worker);
-        tokio::select! {
-            code = &mut worker => code,
-            () = shutdown.draining() => {
-                // Open polls are answered at once: nobody waits for them any more.
-                aws.drain();
-                worker.await
-            }
-        }
-    };
+    let worker = Worker::new(config)?;
+    let code = beside(&aws, run_worker(worker, args.once, shutdown.clone()), &shutdown).await;
     aws.stop().await;
     code
 }
@@ -119,7 +115,24 @@ fn say_what_is_looked_for(aws: &Local, config: &Config) {
     say::line(format_args!("Put one there: longshore ssm put NAME --local={endpoint}"));
 }
 
-async fn make_what_is_named(aws: &Local, config: &mut Config) -> Result<()> {
+/// Runs a worker beside the embedded AWS that it uses.
+pub(crate) async fn beside(
+    aws: &Local,
+    worker: impl Future<Output = Result<u8>>,
+    shutdown: &Shutdown,
+) -> Result<u8> {
+    tokio::pin!(worker);
+    tokio::select! {
+        code = &mut worker => code,
+        () = shutdown.draining() => {
+            // Open polls are answered at once: nobody waits for them any more.
+            aws.drain();
+            worker.await
+        }
+    }
+}
+
+pub(crate) async fn make_what_is_named(aws: &Local, config: &mut Config) -> Result<()> {
     for spool in config.spools.values() {
         std::fs::create_dir_all(&spool.directory).ok();
         if let Some(bucket) = spool.bucket() {

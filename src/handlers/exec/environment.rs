@@ -56,7 +56,11 @@ pub(super) struct Environment {
 impl Environment {
     /// Reads the daemon's own environment, once.
     pub(super) fn of_daemon(settings: &config::Exec) -> Self {
-        let inherited = config::env::inherited(&settings.environment);
+        Self::of(settings, config::env::inherited(&settings.environment))
+    }
+
+    /// These variables and no others of the daemon's.
+    pub(super) fn of(settings: &config::Exec, inherited: Vec<Variable>) -> Self {
         Self::new(settings, inherited, argument_space() / 2)
     }
 
@@ -124,10 +128,12 @@ impl Variables {
 
 fn facts(message: &Message) -> [(&'static str, Option<String>); 12] {
     let system = |name: &str| message.system_attributes.get(name).cloned();
+    // A source of pylon's is run on none.
+    let id = Some(message.id.clone()).filter(|id| !id.is_empty());
     [
-        ("LONGSHORE_MESSAGE_ID", Some(message.id.clone())),
-        ("LONGSHORE_QUEUE", Some(message.queue.clone())),
-        ("LONGSHORE_RECEIVE_COUNT", Some(message.receive_count().to_string())),
+        ("LONGSHORE_MESSAGE_ID", id.clone()),
+        ("LONGSHORE_QUEUE", id.as_ref().map(|_| message.queue.clone())),
+        ("LONGSHORE_RECEIVE_COUNT", id.map(|_| message.receive_count().to_string())),
         ("LONGSHORE_EVENT", message.event.clone()),
         ("LONGSHORE_SENT_AT", message.sent_at().map(units::utc)),
         ("LONGSHORE_FIRST_RECEIVED_AT", message.first_received_at().map(units::utc)),

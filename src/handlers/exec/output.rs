@@ -2,13 +2,17 @@
 //! beyond two bounds, so that a flood costs no memory.
 //!
 //! The first [`LOGGED`] bytes of a run go to the log at debug, line by line; the last [`KEPT`]
-//! bytes of standard error go into the reason of a failure.
+//! bytes of standard error go into the reason of a failure. Where standard output is data, it is
+//! held aside instead, and nothing of it is logged.
 
 use std::collections::VecDeque;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
+use crate::error::Result;
 use crate::handlers::one_line;
+use crate::message::Body;
+use crate::payload::Aside;
 
 /// How much of a run, both streams together, is logged.
 const LOGGED: usize = 64 << 10;
@@ -26,6 +30,8 @@ pub(super) struct Output {
     total: u64,
     tail: VecDeque<u8>,
     is_cut: bool,
+    /// Where standard output goes that is data; or why not all of it could be held.
+    aside: Option<Result<Aside>>,
 }
 
 #[derive(Debug)]
@@ -44,7 +50,18 @@ impl Output {
             total: 0,
             tail: VecDeque::new(),
             is_cut: false,
+            aside: None,
         }
+    }
+
+    /// Standard output is data, and goes there.
+    pub(super) fn holding(aside: Aside) -> Self {
+        Self { aside: Some(Ok(aside)), ..Self::new() }
+    }
+
+    /// All of standard output that was held aside; nothing where it was no data.
+    pub(super) fn take_aside(&mut self) -> Option<Result<Body>> {
+        Some(self.aside.take()?.and_then(Aside::finish))
     }
 
     /// Reads both streams to their ends. Cancel-safe.
@@ -58,7 +75,11 @@ impl Output {
             tokio::select! {
                 count = read(&mut stdout, &mut of_stdout) => {
                     match of_stdout.get(..count) {
-                        Some(bytes) if count > 0 => self.take_stdout(bytes),
+                        Some(bytes) if count > 0 => {
+                            if !self.take_stdout(bytes).await {
+                                stdout = None;
+                            }
+                        }
                         _ => stdout = None,
                     }
                 }
@@ -72,9 +93,23 @@ impl Output {
         }
     }
 
-    fn take_stdout(&mut self, bytes: &[u8]) {
-        let logged = self.admit(bytes);
-        self.stdout.take(logged);
+    /// False where nothing more of it is wanted.
+    async fn take_stdout(&mut self, bytes: &[u8]) -> bool {
+        match &mut self.aside {
+            None => {
+                let logged = self.admit(bytes);
+                self.stdout.take(logged);
+                true
+            }
+            Some(Ok(aside)) => match aside.push(bytes).await {
+                Ok(()) => true,
+                Err(error) => {
+                    self.aside = Some(Err(error));
+                    false
+                }
+            },
+            Some(Err(_)) => false,
+        }
     }
 
     fn take_stderr(&mut self, bytes: &[u8]) {

@@ -4,6 +4,9 @@
 //! the word `None` stands for nothing. SQS takes no empty body, so a fixed text fills its place.
 //! Read back, filler and nothing are the same: a body that is not there.
 
+mod models;
+mod written;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -14,6 +17,10 @@ use serde::{Deserialize, Serialize};
 use super::python;
 use crate::error::{Error, Kind, Result};
 use crate::message::{Attribute, Message, Outgoing};
+use written::Written;
+
+pub use models::{DataAsset, IngestionStep};
+pub(crate) use written::is_key;
 
 /// What pylon sends in place of a body that is empty or absent.
 pub const FILLER: &str = "filling message body with a string so it is not empty";
@@ -37,8 +44,14 @@ const MOST_ATTRIBUTES: usize = 10;
 ///
 /// `Debug` shows the size alone, [`Display`](fmt::Display) is pylon's own form, which quotes the
 /// first ten characters of the body and so belongs in no log.
+///
+/// ```
+/// # use longshore::payload::codec::Pylon;
+/// let message = Pylon::raw("very cool message"); // inline, text, rawContent
+/// assert_eq!(message.encode().unwrap().body, "very cool message");
+/// ```
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase", try_from = "Written")]
 pub struct Pylon {
     /// The program that made it, and
     pub artifact_name: Option<String>,
@@ -224,15 +237,7 @@ impl Head {
             None => Err(format!("the attribute {name} is missing")),
         };
         let store = get(STORE_KEY)?;
-        let key = match old_type.flatten() {
-            Some(kind) if kind.eq_ignore_ascii_case("inline") => store,
-            Some(kind) if kind.eq_ignore_ascii_case("s3") => match store.or(old_path.flatten()) {
-                Some(path) => Some(path),
-                None => return Err(format!("{OLD_TYPE} is S3, and {OLD_PATH} is missing")),
-            },
-            Some(_) => return Err(format!("{OLD_TYPE} is neither INLINE nor S3")),
-            None => store.or(old_path.flatten()),
-        };
+        let key = store_key(store, old_type.flatten(), old_path.flatten())?;
         Ok(Some(Self(Pylon {
             payload_mime_type: get(MIME_TYPE)?,
             object_type: get(OBJECT_TYPE)?,
@@ -242,6 +247,23 @@ impl Head {
             payload_store_key: key,
             ..Pylon::default()
         })))
+    }
+}
+
+/// Where the body lies, as today's versions say it or as older ones did.
+fn store_key(
+    store: Option<String>,
+    old_type: Option<String>,
+    old_path: Option<String>,
+) -> std::result::Result<Option<String>, String> {
+    match old_type {
+        Some(kind) if kind.eq_ignore_ascii_case("inline") => Ok(store),
+        Some(kind) if kind.eq_ignore_ascii_case("s3") => match store.or(old_path) {
+            Some(path) => Ok(Some(path)),
+            None => Err(format!("{OLD_TYPE} is S3, and {OLD_PATH} is missing")),
+        },
+        Some(_) => Err(format!("{OLD_TYPE} is neither INLINE nor S3")),
+        None => Ok(store.or(old_path)),
     }
 }
 

@@ -14,6 +14,7 @@ use rustix::fs::{self, AtFlags, FileType, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 use serde_json::Value;
 
+use super::set_aside::{self, Movable};
 use crate::drop::rename_to_free;
 use crate::error::{Error, Kind, Result};
 use crate::message::{Attribute, Message};
@@ -112,23 +113,6 @@ impl Taken {
         Ok(self.file.metadata()?.modified()?.elapsed().unwrap_or_default() < YOUNG)
     }
 
-    pub(super) fn name(&self) -> &OsStr {
-        &self.name
-    }
-
-    pub(super) fn directory(&self) -> &OwnedFd {
-        &self.directory
-    }
-
-    /// Moves it to another name; false where a reader that knows of no locks was quicker.
-    pub(super) fn rename(&self, to: (&OwnedFd, &OsStr)) -> io::Result<bool> {
-        match rename_to_free((&*self.directory, &self.current), to) {
-            Ok(()) => Ok(true),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
-
     /// Hides it from everybody else; nothing where one was quicker, or a file of this name that a
     /// dead reader had is still to be taken.
     pub(super) fn claim(self, pylon: Pylon, folder: &str) -> io::Result<Option<Claim>> {
@@ -148,7 +132,54 @@ impl Taken {
     }
 }
 
+impl Movable for Taken {
+    fn name(&self) -> &OsStr {
+        &self.name
+    }
+
+    fn directory(&self) -> &OwnedFd {
+        &self.directory
+    }
+
+    fn rename(&self, to: (&OwnedFd, &OsStr)) -> io::Result<bool> {
+        moved(&self.directory, &self.current, to)
+    }
+}
+
+impl Movable for Claim {
+    fn name(&self) -> &OsStr {
+        &self.name
+    }
+
+    fn directory(&self) -> &OwnedFd {
+        &self.directory
+    }
+
+    fn rename(&self, to: (&OwnedFd, &OsStr)) -> io::Result<bool> {
+        moved(&self.directory, &self.hidden, to)
+    }
+}
+
+fn moved(from: &OwnedFd, name: &OsStr, to: (&OwnedFd, &OsStr)) -> io::Result<bool> {
+    match rename_to_free((from, name), to) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 impl Claim {
+    /// Moves the file into `.set-aside`, with the reason beside it: nobody gets it any more.
+    ///
+    /// # Errors
+    /// [`Kind::File`] where it could not be moved; then it is given back.
+    pub fn set_aside(mut self, why: &str) -> Result<()> {
+        // A few entries of directories: not worth a thread.
+        set_aside::keep(&self, why).map_err(|error| self.told("setting aside", error))?;
+        self.is_settled = true;
+        Ok(())
+    }
+
     /// The message with all its fields; an empty body and none are told apart here alone.
     pub const fn pylon(&self) -> &Pylon {
         &self.pylon

@@ -3,20 +3,32 @@
 use std::ffi::OsStr;
 use std::ffi::OsString;
 use std::io;
+use std::os::fd::OwnedFd;
 
 use rustix::fs::{self, Mode, OFlags};
 use rustix::io::Errno;
 use serde_json::json;
 
-use super::claim::Taken;
 use crate::drop::{self, Existing};
 
 const SET_ASIDE: &str = ".set-aside";
 /// So many files of one name may lie there.
 const MOST_OF_A_NAME: u32 = 1_000;
 
+/// A file that can be moved out of a folder.
+pub(super) trait Movable {
+    /// Its name for everybody.
+    fn name(&self) -> &OsStr;
+
+    /// Its folder.
+    fn directory(&self) -> &OwnedFd;
+
+    /// Moves it to another name; false where a reader that knows of no locks was quicker.
+    fn rename(&self, to: (&OwnedFd, &OsStr)) -> io::Result<bool>;
+}
+
 /// Moves a file there; its new name.
-pub(super) fn keep(taken: Taken, why: &str) -> io::Result<String> {
+pub(super) fn keep(taken: &impl Movable, why: &str) -> io::Result<String> {
     match fs::mkdirat(taken.directory(), SET_ASIDE, Mode::from_raw_mode(0o700)) {
         Ok(()) | Err(Errno::EXIST) => {}
         Err(error) => return Err(error.into()),

@@ -6,6 +6,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType};
 use bytes::{Bytes, BytesMut};
 use crc_fast::{CrcAlgorithm, checksum};
+use futures_util::FutureExt;
 use futures_util::stream::{self, Stream, StreamExt, TryStreamExt};
 
 use super::parts::{
@@ -156,11 +157,12 @@ impl Sending<'_> {
         let parts = stream::try_unfold(source, |mut source| async move {
             Ok(source.part(self.size).await?.map(|part| (part, source)))
         });
-        let mut parts: Vec<Part> = parts
+        let sent = parts
             .map_ok(|(number, bytes)| self.part(upload, number, bytes))
             .try_buffer_unordered(at_once)
-            .try_collect()
-            .await?;
+            .try_collect::<Vec<Part>>();
+        // Boxed: otherwise the compiler cannot tell that whoever awaits this may be sent.
+        let mut parts = sent.boxed().await?;
         parts.sort_by_key(|part| part.number);
         let size = parts.iter().map(|part| part.length).sum();
         self.is_of_size(size)?;

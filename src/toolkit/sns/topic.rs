@@ -9,6 +9,19 @@ use crate::message::Outgoing;
 use crate::toolkit::transport::{Batches, CanSend, SendReport, Sent, in_batches};
 
 /// A topic by its ARN.
+///
+/// ```no_run
+/// # async fn example() -> longshore::error::Result<()> {
+/// use longshore::aws::Aws;
+/// use longshore::payload::codec::Pylon;
+/// use longshore::toolkit::transport::CanSend;
+///
+/// let arn = "arn:aws:sns:ap-southeast-2:123456789012:my_topic";
+/// let topic = Aws::new().topic("ap-southeast-2", arn).await?;
+/// topic.send(Pylon::raw("very cool message").encode()?).await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Topic {
     client: aws_sdk_sns::Client,

@@ -135,6 +135,23 @@ pub struct Summary {
 
 /// Moves messages until the source is empty, or another [`Ending`].
 ///
+/// ```no_run
+/// # async fn example() -> longshore::error::Result<()> {
+/// use longshore::aws::Aws;
+/// use longshore::shutdown::Shutdown;
+/// use longshore::toolkit::sqs::redrive::{End, Options, redrive};
+///
+/// let aws = Aws::new();
+/// let dead = aws.queue("us-east-1", "dead-letters").await?;
+/// let main = aws.queue("us-east-1", "my-queue").await?;
+/// let from = End { client: dead.client().clone(), url: dead.url().await? };
+/// let to = End { client: main.client().clone(), url: main.url().await? };
+/// let summary = redrive(from, to, Options::default(), Shutdown::new(), |_| ()).await?;
+/// println!("{} messages moved", summary.moved);
+/// # Ok(())
+/// # }
+/// ```
+///
 /// Draining ends it cleanly: what is on its way is finished, the rest given back; that takes as long
 /// as a poll waits, and what the network takes. Dropped midway, what is leased comes back when its
 /// lease ends (within five minutes) and up to [`MOST_TWICE`] messages may be in both queues.

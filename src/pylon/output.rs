@@ -1,0 +1,237 @@
+//! What the work gave, on its way to the output: first all of it is looked at, then what is large
+//! is stored, then all is sent and confirmed.
+
+use aws_sdk_s3::Client;
+use futures_util::stream;
+use tokio::sync::OnceCell;
+use tokio::time::sleep;
+
+use super::context::Context;
+use super::settings::in_region;
+use super::{Place, Settings};
+use crate::aws::Aws;
+use crate::backoff::Backoff;
+use crate::config;
+use crate::error::{Error, Kind, Result};
+use crate::handler::Verdict;
+use crate::message::Outgoing;
+use crate::outcome::{Outcome, Unavailable};
+use crate::payload::codec::Pylon;
+use crate::payload::folder::Folder;
+use crate::toolkit::s3::{Bucket, Path};
+use crate::toolkit::sns::Topic;
+use crate::toolkit::sqs::{self, Queue};
+use crate::toolkit::transport::{CanSend, SendReport};
+
+/// How often the store of a body is tried.
+const TRIES: u32 = 3;
+const BETWEEN: Backoff =
+    Backoff::doubling(std::time::Duration::from_millis(200), std::time::Duration::from_secs(5));
+
+/// Where messages go.
+#[derive(Debug)]
+pub(super) struct Output {
+    place: Place,
+    aws: Aws,
+    account: config::Aws,
+    target: OnceCell<Target>,
+}
+
+#[derive(Debug)]
+enum Target {
+    Queue(Queue),
+    Topic(Topic),
+    Folder(Folder),
+}
+
+impl Output {
+    /// Nothing is asked or made yet.
+    pub(super) fn new(place: Place, aws: Aws, account: config::Aws) -> Self {
+        Self { place, aws, account, target: OnceCell::new() }
+    }
+
+    /// Sends all messages of one run. Otherwise what becomes of the run: a destination that takes
+    /// nothing is no fault of the message.
+    pub(super) async fn send(
+        &self,
+        mut messages: Vec<Pylon>,
+        context: &Context,
+        settings: &Settings,
+    ) -> std::result::Result<(), Verdict> {
+        let artifact = (settings.artifact_name.as_deref(), settings.artifact_version.as_deref());
+        for (position, message) in messages.iter_mut().enumerate() {
+            let fit = message
+                .stamp(&context.ingestion_id, artifact)
+                .and_then(|()| self.check(message, is_stored(message, settings)));
+            if let Err(error) = fit {
+                let place = position + 1;
+                let why = format!("message {place} of what it gave cannot be sent: {error}");
+                return Err(Ok(Outcome::retry(why)));
+            }
+        }
+        if messages.is_empty() {
+            return Ok(());
+        }
+        let stored = self.store(&mut messages, context, settings).await.map_err(verdict)?;
+        let (count, bytes) = (messages.len(), messages.iter().map(Pylon::size).sum::<usize>());
+        let report = self.deliver(messages, context).await.map_err(verdict)?;
+        tracing::info!(output = %self.place, messages = report.sent, bytes, "messages sent");
+        if report.failed.is_empty() {
+            return Ok(());
+        }
+        let refused = |position: &usize| {
+            let mut failed = report.failed.iter();
+            failed.any(|(number, error)| {
+                usize::try_from(*number) == Ok(*position) && !error.kind().passes_by_itself()
+            })
+        };
+        let orphans = stored.into_iter().filter(|(position, _)| refused(position));
+        self.clean_up(orphans.map(|(_, object)| object).collect(), context).await;
+        let failed = report.failed.len();
+        let why = report.failed.into_iter().next().map(|(_, error)| error.to_string());
+        let why = why.unwrap_or_default();
+        Err(Ok(Outcome::retry(format!("{failed} of {count} messages were not sent: {why}"))))
+    }
+
+    /// Whether the output would take it, known before anything is sent.
+    fn check(&self, message: &mut Pylon, is_stored: bool) -> Result<()> {
+        if matches!(self.place, Place::Folder(_)) {
+            return Ok(());
+        }
+        let body = is_stored.then(|| {
+            message.payload_store_key = Some("s3://".to_owned());
+            message.body.replace("s3://".to_owned())
+        });
+        let encoded = message.encode();
+        if let Some(body) = body {
+            (message.body, message.payload_store_key) = (body, None);
+        }
+        let outgoing = encoded?;
+        let mistaken = |why: String| Error::new(Kind::Invalid, self.place.to_string()).because(why);
+        outgoing.check_attributes().map_err(mistaken)?;
+        let is_over = match &self.place {
+            Place::Topic(_) => outgoing.size() > crate::toolkit::sns::MOST_BYTES,
+            Place::Queue(_) | Place::Folder(_) => false,
+        };
+        let why = sqs::unfit(&outgoing).or_else(|| {
+            is_over.then(|| format!("it has {} bytes, and SNS takes 262144", outgoing.size()))
+        });
+        match why {
+            Some(why) => Err(mistaken(why).hint("set PYLON_STORE_DESTINATION for large bodies")),
+            None => Ok(()),
+        }
+    }
+
+    /// Puts what is large into the store.
+    async fn store(
+        &self,
+        messages: &mut [Pylon],
+        context: &Context,
+        settings: &Settings,
+    ) -> Result<Vec<(usize, Path)>> {
+        let mut stored = Vec::new();
+        for (position, message) in messages.iter_mut().enumerate() {
+            let Some(store) = settings.store.as_ref().filter(|_| is_stored(message, settings))
+            else {
+                continue;
+            };
+            let mut tries = 1;
+            loop {
+                let s3 = self.s3().await?;
+                match store.check_in(&s3, message, context.body_name(position)).await {
+                    Ok(object) => break stored.push((position, object)),
+                    Err(error) if error.kind().passes_by_itself() && tries < TRIES => {
+                        sleep(BETWEEN.delay(tries, fastrand::f64())).await;
+                        tries += 1;
+                    }
+                    Err(error) => {
+                        let objects = stored.into_iter().map(|(_, object)| object).collect();
+                        self.clean_up(objects, context).await;
+                        return Err(error);
+                    }
+                }
+            }
+        }
+        Ok(stored)
+    }
+
+    async fn s3(&self) -> Result<Client> {
+        let connected = self.aws.connect(&self.account).await;
+        Ok(self.aws.heed(&self.account, connected)?.s3)
+    }
+
+    /// Deletes stored bodies that no message names. Only in the first attempt: an earlier one may
+    /// have sent a message that names the same place.
+    async fn clean_up(&self, objects: Vec<Path>, context: &Context) {
+        if !context.is_first {
+            return;
+        }
+        for object in objects {
+            let deleted = match self.s3().await {
+                Ok(s3) => Bucket::new(s3, &object.bucket).delete_one(&object.key).await,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = deleted {
+                tracing::warn!(%object, %error, "stored body stays without a message");
+            }
+        }
+    }
+
+    async fn deliver(&self, messages: Vec<Pylon>, context: &Context) -> Result<SendReport> {
+        match self.target.get_or_try_init(|| self.find()).await? {
+            Target::Queue(queue) => {
+                queue.send_all(stream::iter(self.encode(&messages, context)?)).await
+            }
+            Target::Topic(topic) => {
+                topic.send_all(stream::iter(self.encode(&messages, context)?)).await
+            }
+            Target::Folder(folder) => {
+                let mut report = SendReport::default();
+                for message in messages {
+                    folder.leave(message).await?;
+                    report.sent += 1;
+                }
+                Ok(report)
+            }
+        }
+    }
+
+    fn encode(&self, messages: &[Pylon], context: &Context) -> Result<Vec<Outgoing>> {
+        let encoded = messages.iter().enumerate().map(|(position, message)| {
+            let mut outgoing = message.encode()?;
+            if self.place.is_fifo() {
+                outgoing.group = Some(context.group.clone().unwrap_or_else(|| context.name()));
+                outgoing.deduplication_id = Some(context.deduplication_id(position));
+            }
+            Ok(outgoing)
+        });
+        encoded.collect()
+    }
+
+    async fn find(&self) -> Result<Target> {
+        Ok(match &self.place {
+            Place::Queue(address) => {
+                let account = in_region(&self.account, sqs::region_of(address));
+                Target::Queue(Queue::new(self.aws.connect(&account).await?.sqs, address))
+            }
+            Place::Topic(arn) => {
+                let region = config::region_of_topic(arn).ok();
+                let account = in_region(&self.account, region.as_deref());
+                Target::Topic(Topic::new(self.aws.connect(&account).await?.sns, arn))
+            }
+            Place::Folder(path) => Target::Folder(Folder::make(path.clone()).await?),
+        })
+    }
+}
+
+fn is_stored(message: &Pylon, settings: &Settings) -> bool {
+    let bytes = message.body.as_ref().map_or(0, String::len);
+    settings.store.is_some() && message.payload_store_key.is_none() && bytes >= settings.store_min
+}
+
+fn verdict(error: Error) -> Verdict {
+    if error.kind().is_of_destination() {
+        return Err(Unavailable::new(error.to_string()));
+    }
+    Ok(Outcome::retry(error.to_string()))
+}
