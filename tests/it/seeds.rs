@@ -1,2 +1,4 @@
 //! The examples of the five seed documents, with the same results: each stands as a documentation
 //! example at what it shows, and runs here.
+
+mod lambda;
