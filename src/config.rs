@@ -13,7 +13,9 @@ use std::time::Duration;
 
 mod aws;
 mod check;
+mod database;
 mod document;
+mod elsewhere;
 mod events;
 pub mod env;
 mod file;
@@ -22,6 +24,7 @@ mod idempotency;
 mod ini;
 mod iniesta;
 mod local;
+mod locator;
 mod log;
 mod mistakes;
 pub(crate) mod names;
@@ -37,13 +40,19 @@ mod zc;
 mod tests;
 
 pub use self::aws::{Aws, Credentials, Secret};
+pub use self::database::{DatabaseParts, DatabaseServer, SqlProtocol, SqlTls};
+pub use self::elsewhere::{Elsewhere, Reference};
 pub(crate) use self::events::route_mistakes;
 pub use self::events::{Events, Initialization, region_of_topic, topic_name};
-pub use self::handler::{Exec, Handler, Http, IntoSpool, Lambda, LambdaInput, S3, Sns, Sqs};
+pub use self::handler::{
+    Dynamodb, Exec, Handler, Http, IntoSpool, Lambda, LambdaInput, S3, Sns, Sql, Sqs,
+};
 pub use self::idempotency::{
     DynamodbTable, Idempotency, IdempotencyStore, OnStoreError, RedisServer,
 };
 pub use self::local::Local;
+pub use self::locator::Locator;
+pub(crate) use self::locator::parameter_name;
 pub use self::log::{Level, Log, LogFormat, LogTarget};
 pub use self::mistakes::{Mistake, Mistakes};
 pub use self::names::QueueAddress;
@@ -56,6 +65,7 @@ pub use self::spool::{Ignore, Spool, Texts};
 pub use self::zc::SPOOL as ZC_SPOOL;
 
 use self::document::Document;
+use self::elsewhere::Source;
 use self::env::Environment;
 
 /// Everything that one daemon does.
@@ -89,6 +99,8 @@ pub struct Config {
     pub idempotency: Option<Idempotency>,
     /// What is no mistake but deserves a warning: options that are not read, a queue read twice.
     pub notes: Vec<String>,
+    /// The values that stand in a parameter, an object or a file.
+    pub elsewhere: Elsewhere,
 }
 
 /// How a settings file is written.
@@ -127,7 +139,8 @@ impl Dialect {
 }
 
 impl Config {
-    /// Reads, resolves and checks a settings file, and the secret files that it names.
+    /// Reads, resolves and checks a settings file, and the secret files that it names. Values that
+    /// stand elsewhere (`ssm://…`) are not read yet: see [`Elsewhere::is_unread`].
     ///
     /// # Errors
     /// Every mistake at once; as an [`crate::error::Error`] they are of `Kind::Settings`.
@@ -151,7 +164,9 @@ impl Config {
             }
             Err(error) => return Err(not_utf8(path, &error)),
         };
-        Self::read(&text, path, dialect, &Environment::read(), handlers)
+        let environment = Environment::read();
+        let path = path.to_owned();
+        Self::read(Source { text, path, dialect, environment, handlers }, &BTreeMap::new())
     }
 
     /// As [`Config::load`], from a text; `path` names it in messages.
@@ -159,7 +174,9 @@ impl Config {
     /// # Errors
     /// Every mistake at once.
     pub fn parse(text: &str, path: &Path, dialect: Dialect) -> Result<Self, Mistakes> {
-        Self::read(text, path, dialect, &Environment::read(), Handlers::InSettings)
+        let (text, path) = (text.to_owned(), path.to_owned());
+        let (environment, handlers) = (Environment::read(), Handlers::InSettings);
+        Self::read(Source { text, path, dialect, environment, handlers }, &BTreeMap::new())
     }
 
     /// What the environment says without a file, for tools: `[events]` and credentials, no queue and
@@ -174,21 +191,23 @@ impl Config {
         if document.has_mistakes() { Err(document.into_mistakes()) } else { Ok(config) }
     }
 
-    fn read(
-        text: &str,
-        path: &Path,
-        dialect: Dialect,
-        environment: &Environment,
-        handlers: Handlers,
-    ) -> Result<Self, Mistakes> {
-        let document = Document::new(text, path, dialect, environment)?;
-        let config = file::read(&document);
+    /// `values` are those that stand elsewhere; without them, they are left out.
+    fn read(source: Source, values: &BTreeMap<Locator, Secret>) -> Result<Self, Mistakes> {
+        let Source { text, path, dialect, environment, .. } = &source;
+        let document = Document::new(text, path, *dialect, environment)?.with_values(values);
+        let mut config = file::read(&document);
         check::has_work(&config, &document);
-        if handlers == Handlers::InSettings {
+        if source.handlers == Handlers::InSettings {
             check::handlers(&config, &document);
-            events::check_routes(&config, &document);
+            if !document.is_incomplete() {
+                events::check_routes(&config, &document);
+            }
         }
-        if document.has_mistakes() { Err(document.into_mistakes()) } else { Ok(config) }
+        if document.has_mistakes() {
+            return Err(document.into_mistakes());
+        }
+        config.elsewhere = Elsewhere::of(&document, source);
+        Ok(config)
     }
 }
 

@@ -9,6 +9,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
+use std::time::SystemTime;
 
 use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
@@ -41,7 +42,18 @@ pub fn file(
     contents: &mut dyn Read,
     existing: Existing,
 ) -> Result<u64> {
-    into(&open(directory)?, name, contents, existing)
+    dated(directory, name, contents, existing, None)
+}
+
+/// As [`file`], with the time of change that it is to have.
+pub(crate) fn dated(
+    directory: &Path,
+    name: &OsStr,
+    contents: &mut dyn Read,
+    existing: Existing,
+    modified: Option<SystemTime>,
+) -> Result<u64> {
+    whole(&open(directory)?, name, contents, existing, modified)
         .map_err(|error| error.within(&directory.display().to_string()))
 }
 
@@ -59,7 +71,17 @@ pub(crate) fn into(
     contents: &mut dyn Read,
     existing: Existing,
 ) -> std::result::Result<u64, Fault> {
-    let bytes = unsynced(directory, name, contents, existing)?;
+    whole(directory, name, contents, existing, None)
+}
+
+fn whole(
+    directory: &impl AsFd,
+    name: &OsStr,
+    contents: &mut dyn Read,
+    existing: Existing,
+    modified: Option<SystemTime>,
+) -> std::result::Result<u64, Fault> {
+    let bytes = unsynced(directory, name, contents, existing, modified)?;
     sync(directory, name)?;
     Ok(bytes)
 }
@@ -70,9 +92,10 @@ pub(crate) fn unsynced(
     name: &OsStr,
     contents: &mut dyn Read,
     existing: Existing,
+    modified: Option<SystemTime>,
 ) -> std::result::Result<u64, Fault> {
     let temporary = format!("{TEMPORARY_PREFIX}{:016x}.tmp", fastrand::u64(..));
-    let written = write(directory, &temporary, contents).and_then(|bytes| {
+    let written = write(directory, &temporary, contents, modified).and_then(|bytes| {
         settle_name(directory, &temporary, name, existing)?;
         Ok(bytes)
     });
@@ -175,12 +198,20 @@ impl Fault {
 
 type Step<T> = std::result::Result<T, (&'static str, io::Error)>;
 
-fn write(directory: &impl AsFd, temporary: &str, contents: &mut dyn Read) -> Step<u64> {
+fn write(
+    directory: &impl AsFd,
+    temporary: &str,
+    contents: &mut dyn Read,
+    modified: Option<SystemTime>,
+) -> Step<u64> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
     let handle = rustix::fs::openat(directory, temporary, flags, Mode::from_raw_mode(0o660))
         .map_err(|error| ("creating a temporary file for", error.into()))?;
     let mut file = File::from(handle);
     let bytes = io::copy(contents, &mut file).map_err(|error| ("writing", error))?;
+    if let Some(modified) = modified {
+        file.set_modified(modified).map_err(|error| ("dating", error))?;
+    }
     file.sync_all().map_err(|error| ("syncing", error))?;
     Ok(bytes)
 }

@@ -4,6 +4,8 @@
 //! and whoever watches the directory takes them.
 
 mod check;
+#[cfg(feature = "dynamodb")]
+mod dynamodb;
 mod exec;
 mod forward;
 mod http;
@@ -15,6 +17,8 @@ mod s3;
 mod sns;
 mod sqs;
 mod spool;
+#[cfg(feature = "sql")]
+mod sql;
 
 use std::fmt::Write as _;
 
@@ -35,6 +39,10 @@ pub use check::check;
 /// Settings that no handler can be made of: an empty command, a URL that is none.
 pub fn build(settings: &config::Handler, name: &str, aws: &Aws) -> Result<BoxHandler> {
     match settings {
+        #[cfg(feature = "dynamodb")]
+        config::Handler::Dynamodb(settings) => Ok(dynamodb::build(settings, name, aws)),
+        #[cfg(not(feature = "dynamodb"))]
+        config::Handler::Dynamodb(_) => Err(check::left_out("dynamodb")),
         config::Handler::Exec(settings) => exec::build(settings, name),
         config::Handler::Http(settings) => http::build(settings, name),
         #[cfg(feature = "lambda")]
@@ -42,6 +50,10 @@ pub fn build(settings: &config::Handler, name: &str, aws: &Aws) -> Result<BoxHan
         #[cfg(not(feature = "lambda"))]
         config::Handler::Lambda(_) => Err(check::left_out("lambda")),
         config::Handler::Spool(settings) => Ok(spool::build(settings, name)),
+        #[cfg(feature = "sql")]
+        config::Handler::Sql(settings) => Ok(sql::build(settings, name)),
+        #[cfg(not(feature = "sql"))]
+        config::Handler::Sql(_) => Err(check::left_out("sql")),
         config::Handler::Print => Ok(print::build(name)),
         config::Handler::S3(settings) => Ok(s3::build(settings, name, aws)),
         config::Handler::Sns(settings) => Ok(sns::build(settings, name, aws)),

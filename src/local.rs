@@ -1,9 +1,10 @@
-//! An AWS of one's own: S3, SQS, SNS, DynamoDB and STS behind one port of the loopback.
+//! An AWS of one's own: S3, SQS, SNS, DynamoDB, SSM and STS behind one port of the loopback.
 //!
 //! For trying Longshore in one command, for tests and for benchmarks. Objects are plain files at
-//! `DIR/s3/<bucket>/<key>` and survive a restart; queues, topics, messages and tables live in
-//! memory and do not. Any credentials and any region are accepted, signatures are not verified,
-//! and nothing here ever opens a connection. Not meant to hold data: nothing is synced to the disk.
+//! `DIR/s3/<bucket>/<key>` and survive a restart; queues, topics, messages, tables and parameters
+//! live in memory and do not. Any credentials and any region are accepted, signatures are not
+//! verified, and nothing here ever opens a connection. Not meant to hold data: nothing is synced to
+//! the disk.
 //!
 //! There are two doors to the same services: the port, and [`Local::http_client`], which hands
 //! the SDK's requests over inside the process, so that tokio's paused clock works.
@@ -21,6 +22,7 @@ mod payload;
 mod s3;
 mod sns;
 mod sqs;
+mod ssm;
 mod sts;
 #[cfg(test)]
 mod tests;

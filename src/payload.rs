@@ -29,12 +29,12 @@ use aws_sdk_s3::Client;
 use tokio_util::sync::CancellationToken;
 
 use self::codec::pylon;
-use self::pointer::Object;
 use self::spill::Bounds;
 use crate::config::{self, Step, Wrapper};
 use crate::error::Error;
 use crate::flow::blocking::Blocking;
 use crate::message::{Attribute, Body, Message};
+use crate::toolkit::s3::Path;
 
 /// How many bodies of one queue are decoded at the same time, each on a thread of its own.
 const AT_ONCE: usize = 4;
@@ -56,7 +56,7 @@ pub enum Unpacked {
         message: Message,
         /// What may be deleted once the message is: the objects that pointers named. Empty unless
         /// `delete_payload` is set, and for what came through SNS: others may have got it too.
-        objects: Vec<Object>,
+        objects: Vec<Path>,
     },
     /// There is nothing to handle, and why: the message is *done*.
     NoWork(&'static str),
@@ -98,7 +98,7 @@ impl Stop {
 /// A message on its way through the steps.
 struct Parcel {
     message: Message,
-    objects: Vec<Object>,
+    objects: Vec<Path>,
     came_through_sns: bool,
 }
 
@@ -204,7 +204,10 @@ impl Unpacker {
         let head = pylon::Head::read(&message.attributes).map_err(Stop::Broken)?;
         let head = head.ok_or_else(|| Stop::foreign("it has no attribute of pylon's"))?.0;
         if let Some(path) = head.payload_store_key {
-            let object = Object::of_path(&path)
+            let object: Path = path
+                .parse()
+                .ok()
+                .filter(pointer::is_named)
                 .ok_or_else(|| Stop::broken("its payloadStoreKey is no s3://BUCKET/KEY"))?;
             message.body = pointer::fetch(s3, &object, bounds, &self.blocking).await?;
         } else if message.body.as_text() == Some(pylon::FILLER) {

@@ -8,6 +8,7 @@ pub mod channels;
 pub mod dynamodb;
 #[cfg(feature = "lambda")]
 pub mod lambda;
+pub mod locator;
 pub mod outbox;
 #[cfg(feature = "sqs")]
 pub mod permission;

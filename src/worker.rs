@@ -3,6 +3,7 @@
 mod background;
 mod builder;
 pub mod check;
+mod elsewhere;
 mod supervision;
 
 use std::collections::BTreeMap;
@@ -25,12 +26,16 @@ use crate::telemetry::metrics;
 
 pub use background::Running;
 pub use builder::Builder;
+use builder::Registered;
+pub use elsewhere::{await_complete, complete};
 use supervision::Supervision;
 
 /// Everything that one daemon does, ready to run.
 #[derive(Debug)]
 pub struct Worker {
     config: Config,
+    /// Functions that wait for the settings to be complete.
+    registered: Vec<Registered>,
     routes: BTreeMap<String, Routes>,
     aws: Aws,
     locks: Option<Store>,
@@ -124,16 +129,24 @@ impl Worker {
     /// until their leases end, files stay in their spools.
     ///
     /// # Errors
-    /// [`Kind::Missing`](crate::error::Kind::Missing) where `require_checks` is set and a check
+    /// [`Kind::Settings`](crate::error::Kind::Settings) where a value of the settings that stands
+    /// elsewhere is refused or wrong; [`Kind::Missing`](crate::error::Kind::Missing) where `require_checks` is set and a check
     /// failed, and [`Kind::Busy`](crate::error::Kind::Busy) when another daemon uses one of the
     /// spools or the status address, both before anything starts; [`Kind::Bug`](crate::error::Kind::Bug) when a part of the worker panicked.
     pub async fn run(self, shutdown: Shutdown) -> Result<Report> {
         self.run_and_tell(shutdown, || {}).await
     }
 
-    /// Tells what deserves a warning, and looks at everything first where the settings want it.
+    /// Completes the settings, tells what deserves a warning, and looks at everything first where the
+    /// settings want it.
     /// False where a stop was asked for meanwhile.
-    async fn may_start(&self, shutdown: &Shutdown) -> Result<bool> {
+    async fn may_start(&mut self, shutdown: &Shutdown) -> Result<bool> {
+        if self.config.elsewhere.is_unread() {
+            let waiting = Box::pin(await_complete(&self.config, &self.aws, shutdown));
+            let Some(config) = waiting.await? else { return Ok(false) };
+            self.config = config;
+            self.assemble()?;
+        }
         for note in &self.config.notes {
             tracing::warn!(note, "settings");
         }
@@ -148,7 +161,7 @@ impl Worker {
 
     /// As [`run`](Self::run); tells when everything is started.
     pub(crate) async fn run_and_tell(
-        self,
+        mut self,
         shutdown: Shutdown,
         started: impl FnOnce(),
     ) -> Result<Report> {

@@ -22,6 +22,13 @@ has_c_compiler() { echo '#include <stdlib.h>' | cc -E - >/dev/null 2>&1; }
 has_python() { python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' >/dev/null 2>&1; }
 # Debian splits the part that puts pip into a venv off into python3-venv.
 has_venv() { python3 -c 'import ensurepip, venv' >/dev/null 2>&1; }
+has_mariadb() {
+    [ -x /usr/sbin/mariadbd ] && has_command mariadb-install-db && has_command mariadb
+}
+# Debian keeps its versions side by side.
+has_postgres() {
+    has_command psql && { has_command initdb || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; }
+}
 
 missing_packages() {
     has_command make || echo make
@@ -33,6 +40,10 @@ missing_packages() {
     has_command systemd-analyze || echo systemd
     # Locks and finished ids are tested on it.
     has_command redis-server || echo redis-server
+    # Tables are tested on these two; neither server is in everybody's PATH.
+    has_mariadb || echo mariadb-server mariadb-client
+    has_postgres || echo postgresql
+    has_command openssl || echo openssl
 }
 
 install_packages() {

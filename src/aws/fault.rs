@@ -175,8 +175,22 @@ fn of_code(code: &str) -> Option<Kind> {
         | "InvalidDigest"
         | "XAmzContentChecksumMismatch"
         | "XAmzContentSHA256Mismatch" => Kind::Corrupt,
-        _ => return None,
+        _ => return of_json_code(short),
     })
+}
+
+/// What services of the JSON protocol say besides: of signatures, and Systems Manager of parameters
+/// and of the keys that decrypt them.
+fn of_json_code(code: &str) -> Option<Kind> {
+    match code {
+        "ParameterNotFound" | "ParameterVersionNotFound" => Some(Kind::Missing),
+        "ParameterAlreadyExists" => Some(Kind::Conflict),
+        "InvalidKeyId" => Some(Kind::Denied),
+        "InvalidSignatureException" => Some(Kind::Credentials),
+        "RequestExpired" => Some(Kind::Transient),
+        "TooManyUpdates" => Some(Kind::Throttled),
+        _ => None,
+    }
 }
 
 /// What S3 and SQS hand on from KMS: unless it passes by itself, the key cannot be used by us,

@@ -150,7 +150,12 @@ fn credentials(section: &mut Section<'_>) -> Option<Credentials> {
     None
 }
 
-fn secret(section: &mut Section<'_>, key: &'static str, file_key: &'static str) -> Option<Secret> {
+/// A secret in the settings themselves, or in a file that they name.
+pub(super) fn secret(
+    section: &mut Section<'_>,
+    key: &'static str,
+    file_key: &'static str,
+) -> Option<Secret> {
     let text = section.formed(key, not_empty).map(Secret::new);
     let file = section.path_of(file_key);
     if section.has(key) && section.has(file_key) {

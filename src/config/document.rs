@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
 
-use super::Dialect;
 use super::env::Environment;
 use super::mistakes::{Mistake, Mistakes};
+use super::{Dialect, Locator, Reference, Secret};
 
 /// A key with its value.
 #[derive(Debug, Clone)]
@@ -47,6 +47,8 @@ pub(super) struct Document {
     mistakes: RefCell<Vec<Mistake>>,
     notes: RefCell<Vec<String>>,
     known: RefCell<BTreeSet<String>>,
+    values: BTreeMap<Locator, Secret>,
+    references: RefCell<BTreeSet<Reference>>,
 }
 
 impl Document {
@@ -65,6 +67,8 @@ impl Document {
             mistakes: RefCell::default(),
             notes: RefCell::default(),
             known: RefCell::default(),
+            values: BTreeMap::new(),
+            references: RefCell::default(),
         };
         match dialect {
             Dialect::Ini => Ok(Self { root: super::ini::tree(text, &document), ..document }),
@@ -90,6 +94,30 @@ impl Document {
             return Ok(Self { root: table(root.get_ref()), ..self });
         }
         Err(self.into_mistakes())
+    }
+
+    /// The same document, and what stands where its locators lead.
+    pub(super) fn with_values(self, values: &BTreeMap<Locator, Secret>) -> Self {
+        Self { values: values.clone(), ..self }
+    }
+
+    /// What stands where this locator leads, if it has been read; notes who names it.
+    pub(super) fn value_of(&self, at: usize, key: String, locator: Locator) -> Option<&Secret> {
+        let (line, column) = self.line_and_column(at);
+        let value = self.values.get(&locator);
+        self.references.borrow_mut().insert(Reference { line, column, key, locator });
+        value
+    }
+
+    /// The locators that were met so far, in the order of the file.
+    pub(super) fn references(&self) -> Vec<Reference> {
+        self.references.borrow().iter().cloned().collect()
+    }
+
+    /// True where a value that stands elsewhere has not been read: what follows from it cannot be
+    /// judged.
+    pub(super) fn is_incomplete(&self) -> bool {
+        self.references.borrow().iter().any(|met| !self.values.contains_key(&met.locator))
     }
 
     /// Notes a mistake at this place of the file.

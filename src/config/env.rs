@@ -12,6 +12,10 @@ use super::aws::Secret;
 pub const CONFIG: &str = "LONGSHORE_CONFIG";
 /// Says what is logged, over `[log] level`: `debug`, or `warn,longshore::queue=debug`.
 pub const LOG: &str = "LONGSHORE_LOG";
+/// The URL of a database for `longshore sql`, where its command line names none.
+pub const SQL_URL: &str = "LONGSHORE_SQL_URL";
+/// The password for `longshore sql`, over that of the URL.
+pub const SQL_PASSWORD: &str = "LONGSHORE_SQL_PASSWORD";
 
 /// Where systemd puts what `LoadCredential=` names.
 const CREDENTIALS_DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
@@ -20,7 +24,7 @@ const CREDENTIALS_DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
 const LARGEST_SECRET: u64 = 64 * 1024;
 
 /// What the reading of settings takes from the environment.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Environment {
     pub(super) credentials_directory: Option<PathBuf>,
     /// iniesta's variables, and those that stand over or beside them.
@@ -91,6 +95,24 @@ pub fn settings_file(named: Option<&Path>) -> PathBuf {
         (None, Some(file)) => PathBuf::from(file),
         (None, None) => PathBuf::from(super::SYSTEM_FILE),
     }
+}
+
+/// Where copies lie that can be made again: `$CACHE_DIRECTORY` (systemd's), else
+/// `$XDG_CACHE_HOME/longshore`, else `~/.cache/longshore`; nothing without a home.
+pub fn cache_directory() -> Option<PathBuf> {
+    let absolute = |name| value(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    absolute("CACHE_DIRECTORY")
+        .or_else(|| Some(absolute("XDG_CACHE_HOME")?.join("longshore")))
+        .or_else(|| Some(absolute("HOME")?.join(".cache/longshore")))
+}
+
+/// The contents of a file that holds a secret and was named on the command line, without the newline
+/// at its end. Blocks while it reads.
+///
+/// # Errors
+/// Why it cannot be read.
+pub fn secret_file(file: &Path) -> Result<Secret, String> {
+    secret(file, &Environment::default())
 }
 
 /// The contents of a secret file, without the newline at its end.

@@ -13,7 +13,7 @@ use super::outbox::Outbox;
 use super::queue::Queue;
 use super::section::Section;
 use super::spool::Spool;
-use super::{Config, Dialect, Events, check, events, iniesta, names, zc};
+use super::{Config, Dialect, Elsewhere, Events, check, events, iniesta, names, zc};
 
 /// How long running work may take to finish where the settings do not say.
 pub(super) const DRAIN_TIMEOUT: Duration = Duration::from_secs(25);
@@ -23,7 +23,7 @@ pub(super) fn read(document: &Document) -> Config {
     let mut root = Section::root(document);
     let drain_timeout = root.duration("drain_timeout", Duration::ZERO..=Duration::from_hours(12));
     let require_checks = root.flag("require_checks").unwrap_or(false);
-    let log = Log::read(root.table("log"));
+    let log = Log::read(root.table("log").verbatim());
     let listen = status(root.table("status"));
 
     let mut aws = root.table("aws");
@@ -54,13 +54,17 @@ pub(super) fn read(document: &Document) -> Config {
         require_checks,
         idempotency,
         notes: Vec::new(),
+        elsewhere: Elsewhere::default(),
     };
     if document.dialect == Dialect::Ini {
         zc::read(&mut root, &base, &mut config);
     }
     root.finish();
     events::resolve(&mut config, document);
-    check::all(&config, document);
+    // The rules across keys would take a value that is yet to be read for one that is missing.
+    if !document.is_incomplete() {
+        check::all(&config, document);
+    }
     config.notes = document.notes();
     config
 }

@@ -2,6 +2,7 @@
 //!
 //! The kind is the name of the table, so a handler of two kinds shows in the form itself.
 
+mod dynamodb;
 mod exec;
 mod http;
 mod lambda;
@@ -9,6 +10,7 @@ mod s3;
 mod sns;
 mod sqs;
 mod spool;
+mod sql;
 
 use std::collections::BTreeMap;
 
@@ -17,17 +19,21 @@ use super::section::Section;
 use crate::event::Pattern;
 use crate::template::Template;
 
+pub use dynamodb::Dynamodb;
 pub use exec::Exec;
 pub use http::Http;
 pub use lambda::{Lambda, LambdaInput};
 pub use s3::S3;
 pub use sns::Sns;
 pub use spool::IntoSpool;
+pub use sql::Sql;
 pub use sqs::Sqs;
 
 /// `[queue.NAME.handler.KIND]`: what is done with a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Handler {
+    /// Put it into a table of DynamoDB.
+    Dynamodb(Dynamodb),
     /// Run a program.
     Exec(Exec),
     /// POST to an endpoint.
@@ -36,6 +42,8 @@ pub enum Handler {
     Lambda(Lambda),
     /// Write the body into a spool directory.
     Spool(IntoSpool),
+    /// Insert the body into a table of a database.
+    Sql(Sql),
     /// Print it on standard output.
     Print,
     /// Put the body into a bucket.
@@ -51,7 +59,8 @@ pub enum Handler {
 type Read = fn(&mut Section<'_>, &Written) -> Handler;
 
 /// Every kind.
-const KINDS: [(&str, Read); 8] = [
+const KINDS: &[(&str, Read)] = &[
+    ("dynamodb", |section, aws| Handler::Dynamodb(dynamodb::read(section, aws))),
     ("exec", |section, _| Handler::Exec(exec::read(section))),
     ("http", |section, _| Handler::Http(http::read(section))),
     ("lambda", |section, aws| Handler::Lambda(lambda::read(section, aws))),
@@ -59,6 +68,7 @@ const KINDS: [(&str, Read); 8] = [
     ("s3", |section, aws| Handler::S3(s3::read(section, aws))),
     ("sns", |section, aws| Handler::Sns(sns::read(section, aws))),
     ("spool", |section, _| Handler::Spool(spool::read(section))),
+    ("sql", |section, _| Handler::Sql(sql::read(section))),
     ("sqs", |section, aws| Handler::Sqs(sqs::read(section, aws))),
 ];
 
@@ -66,7 +76,8 @@ impl Handler {
     /// How it reaches AWS; nothing for one that does not.
     pub fn aws(&self) -> Option<&Aws> {
         match self {
-            Self::Exec(_) | Self::Http(_) | Self::Print | Self::Spool(_) => None,
+            Self::Dynamodb(dynamodb) => Some(&dynamodb.aws),
+            Self::Exec(_) | Self::Http(_) | Self::Print | Self::Spool(_) | Self::Sql(_) => None,
             Self::Lambda(lambda) => Some(&lambda.aws),
             Self::S3(s3) => Some(&s3.aws),
             Self::Sns(sns) => Some(&sns.aws),
@@ -76,7 +87,8 @@ impl Handler {
 
     pub(super) fn aws_mut(&mut self) -> Option<&mut Aws> {
         match self {
-            Self::Exec(_) | Self::Http(_) | Self::Print | Self::Spool(_) => None,
+            Self::Dynamodb(dynamodb) => Some(&mut dynamodb.aws),
+            Self::Exec(_) | Self::Http(_) | Self::Print | Self::Spool(_) | Self::Sql(_) => None,
             Self::Lambda(lambda) => Some(&mut lambda.aws),
             Self::S3(s3) => Some(&mut s3.aws),
             Self::Sns(sns) => Some(&mut sns.aws),
@@ -87,7 +99,13 @@ impl Handler {
     /// What it fills in from a message, which has to be asked for.
     pub(super) fn template(&self) -> Option<&Template> {
         match self {
-            Self::Exec(_) | Self::Http(_) | Self::Lambda(_) | Self::Print | Self::Spool(_) => None,
+            Self::Dynamodb(_)
+            | Self::Exec(_)
+            | Self::Http(_)
+            | Self::Lambda(_)
+            | Self::Print
+            | Self::Sql(_) => None,
+            Self::Spool(spool) => Some(&spool.name),
             Self::S3(s3) => Some(&s3.key),
             Self::Sns(sns) => sns.group.as_ref(),
             Self::Sqs(sqs) => sqs.group.as_ref(),
@@ -131,7 +149,8 @@ pub(super) fn read(mut section: Section<'_>, aws: &Written) -> Option<Handler> {
     }
     if section.is_written() && found.is_empty() && section.left_over().is_empty() {
         let path = section.path();
-        let kinds = KINDS.map(|(kind, _)| kind).join(", .");
+        let kinds: Vec<&str> = KINDS.iter().map(|(kind, _)| *kind).collect();
+        let kinds = kinds.join(", .");
         let message = format!("[{path}] has no kind; write [{path}.KIND], one of .{kinds}");
         section.blame("", message);
     }

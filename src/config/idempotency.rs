@@ -257,14 +257,15 @@ fn on_store_error(text: &str) -> Result<OnStoreError, String> {
 }
 
 fn servers(section: &mut Section<'_>) -> Vec<RedisServer> {
-    let written = section.texts("servers", without_password).unwrap_or_default();
+    let with_password = |text: &str| RedisServer::read(text).map(|_| text.to_owned());
+    let written = section.placed_list("servers", without_password, with_password);
     let file = secret_file(section, "servers_file");
     let password = secret_file(section, "password_file");
     if section.has("servers") && section.has("servers_file") {
         section.blame("servers_file", "servers and servers_file say the same thing; keep one");
     }
     let mut servers: Vec<RedisServer> =
-        written.iter().filter_map(|text| RedisServer::read(text).ok()).collect();
+        written.iter().flatten().filter_map(|text| RedisServer::read(text).ok()).collect();
     let lines = file.as_ref().map(Secret::reveal).unwrap_or_default().lines();
     for line in lines.map(str::trim).filter(|line| !line.is_empty()) {
         match RedisServer::read(line) {
@@ -283,22 +284,23 @@ fn servers(section: &mut Section<'_>) -> Vec<RedisServer> {
     if servers.len() > MOST_SERVERS {
         section.blame(key, format!("{key}: more than {MOST_SERVERS} servers"));
     }
-    if servers.is_empty() && section.has(key) && written.is_empty() && file.is_none() {
+    let is_empty = written.as_ref().is_some_and(Vec::is_empty) && file.is_none();
+    if servers.is_empty() && section.has(key) && is_empty {
         section.blame(key, format!("{key}: no server"));
     }
     servers
 }
 
 /// A password in the settings themselves would be seen by whoever may read them.
-fn without_password(text: &str) -> Result<(), String> {
+fn without_password(text: &str) -> Result<String, String> {
     let server = RedisServer::read(text)?;
     if server.password.is_some() {
         return Err(format!(
-            "the URL of {server} holds a password; put the URLs into a servers_file, or the \
-             password into a password_file"
+            "the URL of {server} holds a password; write the URL as ssm://NAME, or put the URLs \
+             into a servers_file, or the password into a password_file"
         ));
     }
-    Ok(())
+    Ok(text.to_owned())
 }
 
 fn secret_file(section: &mut Section<'_>, key: &'static str) -> Option<Secret> {

@@ -15,7 +15,7 @@ use super::names::{self, QueueAddress};
 use super::outbox::{Destination, Outlet};
 use super::queue::Queue;
 use super::spool::Spool;
-use super::{Config, Events, file};
+use super::{Config, Elsewhere, Events, file};
 use crate::error::Result;
 
 /// Where the embedded AWS is and where its files are.
@@ -52,6 +52,7 @@ impl Config {
             require_checks: false,
             idempotency: None,
             notes: Vec::new(),
+            elsewhere: Elsewhere::default(),
         }
     }
 
@@ -167,6 +168,8 @@ fn handlers(queue: &mut Queue) -> impl Iterator<Item = (String, &mut Handler)> {
     default.chain(routes)
 }
 
+/// What a handler reaches is here: the embedded AWS, this host, a directory under the one of the
+/// run.
 fn stay_here(local: Local<'_>, handler: &mut Handler, place: &str, wrong: &mut Vec<String>) {
     if let Some(aws) = handler.aws_mut() {
         seal(aws, local.endpoint);
@@ -178,14 +181,21 @@ fn stay_here(local: Local<'_>, handler: &mut Handler, place: &str, wrong: &mut V
         Handler::Spool(spool) => {
             under(local, &mut spool.directory, &format!("{place}.spool.directory"), wrong);
         }
+        Handler::Sql(sql)
+            if !local.yes && !names::is_loopback(&format!("tcp://{}", sql.server.address())) =>
+        {
+            wrong.push(format!("{place}.sql leads to {}, which leaves this host", sql.server));
+        }
         Handler::Sqs(sqs) => reduce_to_name(&mut sqs.queue),
         Handler::Sns(sns) => {
             sns.topic = sns.topic.rsplit(':').next().unwrap_or_default().to_owned();
         }
-        Handler::Exec(_)
+        Handler::Dynamodb(_)
+        | Handler::Exec(_)
         | Handler::Http(_)
         | Handler::Lambda(_)
         | Handler::Print
-        | Handler::S3(_) => {}
+        | Handler::S3(_)
+        | Handler::Sql(_) => {}
     }
 }

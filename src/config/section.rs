@@ -3,13 +3,15 @@
 //! A reader returns nothing both where a key is absent and where its value is wrong: the mistake is
 //! noted, reading goes on, and the settings are never used.
 
+mod texts;
+
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Dialect;
 use super::document::{Document, Node, Table, Value};
-use super::value::{self, Item};
+use super::value;
 
 /// One table, or the absence of it.
 #[derive(Debug)]
@@ -21,12 +23,22 @@ pub(super) struct Section<'d> {
     /// Something stands in its place, which has been told already.
     is_no_table: bool,
     asked: Vec<&'static str>,
+    /// No text of it may stand elsewhere.
+    is_verbatim: bool,
 }
 
 impl<'d> Section<'d> {
     pub(super) fn root(document: &'d Document) -> Self {
         let table = Some(&document.root);
-        Self { document, path: String::new(), at: 0, table, is_no_table: false, asked: Vec::new() }
+        Self {
+            document,
+            path: String::new(),
+            at: 0,
+            table,
+            is_no_table: false,
+            asked: Vec::new(),
+            is_verbatim: false,
+        }
     }
 
     fn of(document: &'d Document, path: String, at: usize, node: Option<&'d Node>) -> Self {
@@ -38,7 +50,13 @@ impl<'d> Section<'d> {
             document.blame(node.at, format!("{path} is a table, not {kind}; write [{path}]"));
         }
         let at = node.map_or(at, |node| node.key_at);
-        Self { document, path, at, table, is_no_table: other.is_some(), asked: Vec::new() }
+        let is_no_table = other.is_some();
+        Self { document, path, at, table, is_no_table, asked: Vec::new(), is_verbatim: false }
+    }
+
+    /// The same table, needed before anything can be read from elsewhere.
+    pub(super) fn verbatim(self) -> Self {
+        Self { is_verbatim: true, ..self }
     }
 
     /// The dotted name of this table.
@@ -96,19 +114,6 @@ impl<'d> Section<'d> {
         None
     }
 
-    pub(super) fn text(&mut self, key: &'static str) -> Option<String> {
-        self.read(key, |node| value::text(&node.value))
-    }
-
-    /// A text with a form; `form` says what is wrong with it.
-    pub(super) fn formed<T>(
-        &mut self,
-        key: &'static str,
-        form: impl FnOnce(&str) -> Result<T, String>,
-    ) -> Option<T> {
-        self.read(key, |node| form(&value::text(&node.value)?))
-    }
-
     pub(super) fn path_of(&mut self, key: &'static str) -> Option<PathBuf> {
         self.formed(key, |text| match text {
             "" => Err("empty; name a path".to_owned()),
@@ -159,34 +164,6 @@ impl<'d> Section<'d> {
     pub(super) fn flag(&mut self, key: &'static str) -> Option<bool> {
         let dialect = self.document.dialect;
         self.read(key, |node| value::flag(&node.value, dialect))
-    }
-
-    /// A list of texts, each of which `form` must find right.
-    pub(super) fn texts(
-        &mut self,
-        key: &'static str,
-        form: impl Fn(&str) -> Result<(), String>,
-    ) -> Option<Vec<String>> {
-        self.list(key, |text| form(text).map(|()| text.to_owned()))
-    }
-
-    /// A list of texts, each read by its form.
-    pub(super) fn list<T>(
-        &mut self,
-        key: &'static str,
-        form: impl Fn(&str) -> Result<T, String>,
-    ) -> Option<Vec<T>> {
-        let dialect = self.document.dialect;
-        let items = self.read(key, |node| value::items(node, dialect))?;
-        let count = items.len();
-        let mut read = Vec::with_capacity(count);
-        for Item { at, text } in items {
-            match text.and_then(|text| form(&text)) {
-                Ok(item) => read.push(item),
-                Err(wrong) => self.document.blame(at, format!("{key}: {wrong}")),
-            }
-        }
-        (read.len() == count).then_some(read)
     }
 
     /// The table under this key.

@@ -4,12 +4,14 @@ use std::path::Path;
 
 use super::*;
 
+mod elsewhere;
 mod events;
 mod files;
 mod idempotency;
 mod iniesta;
 mod local;
 mod mistakes;
+mod sql;
 mod toml;
 mod zc;
 
@@ -41,6 +43,11 @@ fn with_environment(text: &str, variables: &[(&str, &str)]) -> Result<Config, Mi
     let variables =
         variables.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
     let environment = Environment { variables, ..Environment::default() };
-    let path = Path::new("longshore.toml");
-    Config::read(text, path, Dialect::Toml, &environment, Handlers::InSettings)
+    read_with(text, environment)
+}
+
+fn read_with(text: &str, environment: Environment) -> Result<Config, Mistakes> {
+    let (text, path) = (text.to_owned(), PathBuf::from("longshore.toml"));
+    let (dialect, handlers) = (Dialect::Toml, Handlers::InSettings);
+    Config::read(Source { text, path, dialect, environment, handlers }, &BTreeMap::new())
 }

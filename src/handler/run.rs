@@ -93,11 +93,8 @@ pub async fn run_all(
     let mut verdicts = verdicts.into_iter();
     let of_message = |(lease, lost_before): (Lease, bool)| {
         let verdict = if lost_before { None } else { verdicts.next() };
-        let ending = match ending {
-            Ending::Finished if lease.is_lost() => Ending::LeaseLost,
-            _ if lost_before => Ending::LeaseLost,
-            ending => ending,
-        };
+        let lost = lost_before || (ending == Ending::Finished && lease.is_lost());
+        let ending = if lost { Ending::LeaseLost } else { ending };
         let verdict = match (verdict, ending) {
             (Some(verdict), Ending::Finished) => verdict,
             (None, Ending::Finished) => Ok(Outcome::missing()),

@@ -6,8 +6,8 @@ use rustix::fs::{Access, access};
 
 use crate::aws::Aws;
 use crate::config;
-#[cfg(not(feature = "lambda"))]
-use crate::error::{Error, Kind};
+#[cfg(not(feature = "cli"))]
+use crate::error::Error;
 use crate::finding::Finding;
 
 /// Says of each handler whether it could be started, and of what it sends to whether it is there: a
@@ -27,24 +27,31 @@ pub async fn check(name: &str, settings: &config::Queue, aws: &Aws) -> Vec<Findi
 
 async fn of_handler(handler: &config::Handler, aws: &Aws) -> Vec<Finding> {
     match handler {
+        #[cfg(feature = "dynamodb")]
+        config::Handler::Dynamodb(settings) => vec![super::dynamodb::check(settings, aws).await],
+        #[cfg(not(feature = "dynamodb"))]
+        config::Handler::Dynamodb(_) => vec![Finding::of_error(&left_out("dynamodb"), 78)],
         config::Handler::Exec(exec) => vec![of_program(exec)],
-        config::Handler::Http(_) | config::Handler::Print => Vec::new(),
         config::Handler::Spool(spool) => vec![of_directory(&spool.directory)],
+        config::Handler::Http(_) | config::Handler::Print => Vec::new(),
         #[cfg(feature = "lambda")]
         config::Handler::Lambda(settings) => vec![super::lambda::check(settings, aws).await],
         #[cfg(not(feature = "lambda"))]
         config::Handler::Lambda(_) => vec![Finding::of_error(&left_out("lambda"), 78)],
         config::Handler::S3(settings) => super::s3::check(settings, aws).await,
         config::Handler::Sns(settings) => vec![super::sns::check(settings, aws).await],
+        #[cfg(feature = "sql")]
+        config::Handler::Sql(settings) => vec![super::sql::check(settings).await],
+        #[cfg(not(feature = "sql"))]
+        config::Handler::Sql(_) => vec![Finding::of_error(&left_out("sql"), 78)],
         config::Handler::Sqs(settings) => vec![super::sqs::check(settings, aws).await],
     }
 }
 
-/// A kind that this binary was built without.
-#[cfg(not(feature = "lambda"))]
+/// A kind that this library was built without.
+#[cfg(not(feature = "cli"))]
 pub(super) fn left_out(kind: &str) -> Error {
-    Error::new(Kind::Settings, format!("this longshore was built without the handler {kind}"))
-        .hint(format!("build it with the feature {kind}: cargo build --features {kind}"))
+    Error::needs_feature(kind, format!("the handler {kind}"))
 }
 
 fn of_program(exec: &config::Exec) -> Finding {

@@ -1,5 +1,5 @@
-//! `spool`: writes each body into a directory, as a file of its own: whole, synced, and under the
-//! id of its message, so that a message which comes again replaces itself.
+//! `spool`: writes each body into a directory, as a file of its own: whole, synced, and under a name
+//! that is its message's alone, so that a message which comes again replaces itself.
 //!
 //! What has been written outlives a power loss before a message is *done*. A batch shares the last
 //! step, the sync of the directory.
@@ -8,7 +8,6 @@ use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::num::NonZeroUsize;
 use std::os::fd::OwnedFd;
-use std::path::Path;
 use std::sync::Arc;
 
 use crate::config;
@@ -17,19 +16,20 @@ use crate::handler::{BoxHandler, Delivery, Verdict};
 use crate::key;
 use crate::message::Message;
 use crate::outcome::{Outcome, Unavailable};
+use crate::template::Template;
 
 /// How many files share one sync of their directory.
 const MOST: NonZeroUsize = NonZeroUsize::MIN.saturating_add(9);
 
 pub(super) fn build(settings: &config::IntoSpool, name: &str) -> BoxHandler {
-    let directory: Arc<Path> = settings.directory.as_path().into();
-    BoxHandler::batch(name, MOST, move |deliveries| write(Arc::clone(&directory), deliveries))
+    let settings = Arc::new(settings.clone());
+    BoxHandler::batch(name, MOST, move |deliveries| write(Arc::clone(&settings), deliveries))
 }
 
 /// Dropping this future does not take back what is being written.
-async fn write(directory: Arc<Path>, deliveries: Vec<Delivery>) -> Vec<Verdict> {
+async fn write(settings: Arc<config::IntoSpool>, deliveries: Vec<Delivery>) -> Vec<Verdict> {
     let count = deliveries.len();
-    match tokio::task::spawn_blocking(move || write_all(&directory, &deliveries)).await {
+    match tokio::task::spawn_blocking(move || write_all(&settings, &deliveries)).await {
         Ok(verdicts) => verdicts,
         Err(failed) => {
             vec![Ok(Outcome::retry(format!("writing was cut off: {failed}"))); count]
@@ -37,9 +37,9 @@ async fn write(directory: Arc<Path>, deliveries: Vec<Delivery>) -> Vec<Verdict> 
     }
 }
 
-fn write_all(directory: &Path, deliveries: &[Delivery]) -> Vec<Verdict> {
-    let shown = directory.display().to_string();
-    let handle = match drop::open(directory) {
+fn write_all(settings: &config::IntoSpool, deliveries: &[Delivery]) -> Vec<Verdict> {
+    let shown = settings.directory.display().to_string();
+    let handle = match drop::open(&settings.directory) {
         Ok(handle) => handle,
         Err(error) => return vec![Err(Unavailable::new(error.told())); deliveries.len()],
     };
@@ -53,7 +53,10 @@ fn write_all(directory: &Path, deliveries: &[Delivery]) -> Vec<Verdict> {
         } else if delivery.lease.is_lost() {
             Ok(Outcome::retry("the lease was lost"))
         } else {
-            write_one(&handle, &shown, &delivery.message)
+            match name_of(&settings.name, &delivery.message) {
+                Ok(name) => write_one(&handle, &shown, &name, &delivery.message),
+                Err(why) => Ok(Outcome::reject(format!("it has no name: {why}"))),
+            }
         };
         match (&verdict, group) {
             (Ok(Outcome::Done), _) => last = Some(&delivery.message.id),
@@ -75,13 +78,19 @@ fn write_all(directory: &Path, deliveries: &[Delivery]) -> Vec<Verdict> {
     verdicts
 }
 
-fn write_one(handle: &OwnedFd, shown: &str, message: &Message) -> Verdict {
-    let name = match key::encode(&message.id) {
-        Ok(name) => name,
-        Err(fault) => return Ok(Outcome::reject(fault.to_string())),
+fn name_of(template: &Template, message: &Message) -> Result<String, String> {
+    let key = template.fill(message)?;
+    let name = match key.strip_prefix('.') {
+        None => key::encode(&key),
+        // Temporary names begin so, and spools leave them alone.
+        Some(_) => key::encode_fully(&key),
     };
+    name.map_err(|fault| fault.to_string())
+}
+
+fn write_one(handle: &OwnedFd, shown: &str, name: &str, message: &Message) -> Verdict {
     let body = &mut message.body.reader();
-    match drop::unsynced(handle, OsStr::new(&name), body, Existing::Replace) {
+    match drop::unsynced(handle, OsStr::new(name), body, Existing::Replace, None) {
         Ok(_bytes) => Ok(Outcome::Done),
         Err(fault) if fault.is_of_file() => Ok(Outcome::retry(fault.within(shown).told())),
         Err(fault) => Err(Unavailable::new(fault.within(shown).told())),
@@ -92,12 +101,18 @@ fn write_one(handle: &OwnedFd, shown: &str, message: &Message) -> Verdict {
 mod tests {
     use std::fs;
     use std::os::unix::fs::PermissionsExt;
+    use std::path::Path;
 
     use super::*;
     use crate::handlers::samples;
 
     fn handler(directory: &Path) -> BoxHandler {
-        build(&config::IntoSpool { directory: directory.to_owned() }, "spool")
+        named(directory, "{message_id}")
+    }
+
+    fn named(directory: &Path, name: &str) -> BoxHandler {
+        let (directory, name) = (directory.to_owned(), Template::read(name).unwrap());
+        build(&config::IntoSpool { directory, name }, "spool")
     }
 
     fn deliveries(queue: &str, messages: &[(&str, &str)]) -> Vec<Delivery> {
@@ -118,8 +133,23 @@ mod tests {
             assert_eq!(verdicts, [Ok(Outcome::Done), Ok(Outcome::Done)]);
             assert_eq!(fs::read_to_string(directory.path().join("a")).unwrap(), body);
         }
-        assert_eq!(fs::read(directory.path().join("..%2Fb")).unwrap(), b"");
+        assert_eq!(fs::read(directory.path().join("%2E%2E%2Fb")).unwrap(), b"");
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_template_names_the_key_and_a_message_that_lacks_something_is_rejected() {
+        let directory = tempfile::tempdir().unwrap();
+        let of_group = named(directory.path(), "{event}/{message_id}.json");
+        let mut messages = deliveries("q", &[("a", "1"), ("b", "2"), (&"c".repeat(300), "3")]);
+        let without = Message { event: None, ..Message::clone(&messages[1].message) };
+        messages[1].message = Arc::new(without);
+        let verdicts = of_group.call_all(messages).await;
+        assert_eq!(verdicts[0], Ok(Outcome::Done));
+        assert_eq!(verdicts[1], Ok(Outcome::reject("it has no name: it has no event")));
+        assert!(matches!(&verdicts[2], Ok(Outcome::Reject { reason }) if reason.contains("255")));
+        assert!(directory.path().join("OrderPlaced.shop%2Fa.json").exists());
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
     }
 
     #[tokio::test]

@@ -22,12 +22,14 @@ use super::payload;
 use super::s3::Store;
 use super::sns::Sns;
 use super::sqs::{self, Caller, Sqs};
+use super::ssm::Ssm;
 use super::sts::Sts;
 use super::{REGION, digest, xml};
 
-/// Larger than any request of SQS, SNS and DynamoDB may be.
+/// Larger than any request but those of S3 may be.
 const MOST_BYTES: usize = 24 * 1_024 * 1_024;
 const JSON: &str = "application/x-amz-json-1.0";
+const JSON_1_1: &str = "application/x-amz-json-1.1";
 const SNS_NAMESPACE: &str = "http://sns.amazonaws.com/doc/2010-03-31/";
 const STS_NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 
@@ -39,6 +41,7 @@ pub(super) struct Door {
     pub(super) sns: Sns,
     pub(super) sts: Sts,
     pub(super) dynamodb: Dynamodb,
+    ssm: Ssm,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +49,7 @@ enum Service {
     S3,
     SqsJson,
     Dynamodb,
+    Ssm,
     /// SQS, SNS or STS by the query protocol; which one, the form's version and action say.
     Query(Option<Family>),
     Unknown,
@@ -62,7 +66,8 @@ impl Door {
     pub(super) fn new(origin: String, s3: Store, clock: Clock) -> Self {
         let sqs = Arc::new(Sqs::new(clock));
         let sns = Sns::new(clock, Arc::clone(&sqs));
-        Self { origin, s3, sqs, sns, sts: Sts::new(clock), dynamodb: Dynamodb::new(clock) }
+        let (sts, dynamodb, ssm) = (Sts::new(clock), Dynamodb::new(clock), Ssm::new(clock));
+        Self { origin, s3, sqs, sns, sts, dynamodb, ssm }
     }
 
     /// Answers any request; a refusal is an answer too.
@@ -75,10 +80,11 @@ impl Door {
             }
             Service::SqsJson => self.sqs_json(&parts, scope, body).await,
             Service::Dynamodb => self.dynamodb(&parts, scope, body).await,
+            Service::Ssm => self.ssm(&parts, scope, body).await,
             Service::Query(family) => self.query(&parts, scope, family, body).await,
             Service::Unknown => json_refusal(&Fault::new(
                 "UnknownOperationException",
-                "longshore's embedded AWS has S3, SQS, SNS, DynamoDB and STS",
+                "longshore's embedded AWS has S3, SQS, SNS, DynamoDB, SSM and STS",
             )),
         }
     }
@@ -112,6 +118,21 @@ impl Door {
         match answered {
             Ok(output) => respond(StatusCode::OK, JSON, output.to_string()),
             Err(refusal) => respond(refusal.status(), JSON, refusal.json().to_string()),
+        }
+    }
+
+    async fn ssm(&self, parts: &Parts, scope: Option<Scope>, body: Body) -> Response<Body> {
+        let region = scope.map_or_else(|| REGION.to_owned(), |scope| scope.region);
+        let answered = match json_input(body).await {
+            Ok(input) => self.ssm.call(&region, target_action(parts), input),
+            Err(fault) => Err(fault),
+        };
+        match answered {
+            Ok(output) => respond(StatusCode::OK, JSON_1_1, output.to_string()),
+            Err(fault) => {
+                let text = json!({ "__type": fault.code, "message": fault.message });
+                respond(fault.status(), JSON_1_1, text.to_string())
+            }
         }
     }
 
@@ -195,6 +216,7 @@ fn service(parts: &Parts, scope: Option<&Scope>) -> Service {
         return match target.split_once('.') {
             Some(("AmazonSQS", _)) => Service::SqsJson,
             Some(("DynamoDB_20120810", _)) => Service::Dynamodb,
+            Some(("AmazonSSM", _)) => Service::Ssm,
             _ => Service::Unknown,
         };
     }

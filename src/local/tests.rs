@@ -2,6 +2,7 @@
 
 mod messages;
 mod objects;
+mod parameters;
 mod port;
 mod roles;
 mod tables;

@@ -92,6 +92,20 @@ pub fn of_json<T: DeserializeOwned>(message: &Message) -> Result<T> {
 
 /// A message as RelengAPI's `sqs_write` sends it: JSON in Python's layout, in base64.
 ///
+/// # As RelengAPI has it
+/// `app.aws.sqs_write('us-west-2', 'my-queue', {'a': 'b'})`:
+/// ```no_run
+/// # async fn example() -> longshore::error::Result<()> {
+/// use longshore::{aws::Aws, payload::codec, toolkit::transport::CanSend};
+///
+/// let aws = Aws::new();
+/// let _client = aws.sqs("us-west-2").await?; // connect_to
+/// let queue = aws.queue("us-west-2", "my-queue").await?; // get_sqs_queue
+/// queue.send(codec::relengapi(&serde_json::json!({ "a": "b" }))?).await?; // sqs_write
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Errors
 /// As [`json`].
 pub fn relengapi(value: &impl Serialize) -> Result<Outgoing> {

@@ -5,25 +5,18 @@
 //! body is a JSON array of a class and a place. Both have an older and a newer name, and libraries
 //! in use mix them.
 
-use std::time::Duration;
-
 use aws_sdk_s3::Client;
-use aws_sdk_s3::operation::get_object::GetObjectError;
-use aws_sdk_s3::primitives::ByteStream;
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
 use bytes::BytesMut;
-use crc_fast::{CrcAlgorithm, checksum};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::Stop;
 use super::spill::{Bounds, Spill};
 use crate::aws::Connection;
-use crate::aws::fault::fault;
 use crate::error::{Error, Kind, Result};
 use crate::flow::blocking::Blocking;
 use crate::message::{Attribute, Body, Message, Outgoing};
+use crate::toolkit::s3::{Bucket, Path, Put, Refusal};
 
 /// The names of the marker; what is written has the first.
 const MARKERS: [&str; 2] = ["ExtendedPayloadSize", "SQSLargePayloadSize"];
@@ -36,42 +29,17 @@ const CLASSES: [&str; 2] = [
 const MOST_ATTRIBUTES: usize = 9;
 /// S3's keys have 1,024 bytes at most, and 36 of them are the name.
 const LONGEST_PREFIX: usize = 988;
-/// An answer of which nothing more comes for so long is given up.
-const STALLED: Duration = Duration::from_secs(30);
 /// So much is taken in at once.
 const PIECE: usize = 1 << 20;
 
-/// An object in S3.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Object {
-    /// Its bucket.
-    pub bucket: String,
-    /// Its key.
-    pub key: String,
-}
-
-impl Object {
-    /// Reads `s3://BUCKET/KEY`.
-    pub(super) fn of_path(path: &str) -> Option<Self> {
-        let (bucket, key) = path.strip_prefix("s3://")?.split_once('/')?;
-        Self::new(bucket, key)
-    }
-
-    fn new(bucket: &str, key: &str) -> Option<Self> {
-        let is_named = !bucket.is_empty() && !key.is_empty();
-        is_named.then(|| Self { bucket: bucket.to_owned(), key: key.to_owned() })
-    }
-}
-
-impl std::fmt::Display for Object {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "s3://{}/{}", self.bucket, self.key)
-    }
+/// True where it can be an object's: the whole of a bucket is none.
+pub(super) const fn is_named(path: &Path) -> bool {
+    path.is_of_object() && !path.bucket.is_empty()
 }
 
 /// The object that a message points to, and how many bytes it is said to have. The marker, under
 /// either name, is taken off the message.
-pub(super) fn read(message: &mut Message) -> std::result::Result<(Object, u64), Stop> {
+pub(super) fn read(message: &mut Message) -> std::result::Result<(Path, u64), Stop> {
     let markers: Vec<Attribute> = MARKERS
         .iter()
         .filter_map(|name| {
@@ -101,7 +69,8 @@ pub(super) fn read(message: &mut Message) -> std::result::Result<(Object, u64), 
     let text = |place: &Map<String, Value>, name: &str| Some(place.get(name)?.as_str()?.to_owned());
     text(place, "s3BucketName")
         .zip(text(place, "s3Key"))
-        .and_then(|(bucket, key)| Object::new(&bucket, &key))
+        .map(|(bucket, key)| Path::new(bucket, key))
+        .filter(is_named)
         .map(|object| (object, size))
         .ok_or_else(|| Stop::broken("its pointer names no object"))
 }
@@ -110,31 +79,25 @@ pub(super) fn read(message: &mut Message) -> std::result::Result<(Object, u64), 
 /// may be mended. (Without `s3:ListBucket`, S3 says *denied* also of what is not there.)
 pub(super) async fn fetch(
     client: &Client,
-    object: &Object,
+    object: &Path,
     bounds: &Bounds,
     blocking: &Blocking,
 ) -> std::result::Result<Body, Stop> {
-    let what = format!("fetching {object}");
-    let asked = client.get_object().bucket(&object.bucket).key(&object.key).send().await;
-    let answer = asked.map_err(|error| {
-        if error.as_service_error().is_some_and(GetObjectError::is_no_such_key) {
+    let bucket = Bucket::new(client.clone(), &object.bucket);
+    let mut fetched = bucket.open(&object.key, None).await.map_err(|error| {
+        if matches!(Refusal::of(&error), Some(Refusal::ObjectNotFound(_))) {
             return Stop::broken(format!("its object {object} is not there"));
         }
-        Stop::Later(fault(&what, error))
+        Stop::Later(error)
     })?;
-    if let Some(length) = answer.content_length().and_then(|length| u64::try_from(length).ok()) {
-        bounds.admit(length)?;
-    }
-    let cut_short = |why: String| Stop::Later(Error::new(Kind::Transient, &*what).because(why));
-    let mut stream = answer.body;
+    bounds.admit(fetched.facts.size)?;
     let mut spill = Spill::new(bounds.clone());
     let mut piece = BytesMut::new();
     loop {
-        let next = tokio::time::timeout(STALLED, stream.next()).await;
-        let next = next.map_err(|_elapsed| cut_short("nothing more came".to_owned()))?;
+        let next = fetched.next().await.map_err(Stop::Later)?;
         let is_over = next.is_none();
         if let Some(chunk) = next {
-            piece.extend_from_slice(&chunk.map_err(|error| cut_short(error.to_string()))?);
+            piece.extend_from_slice(&chunk);
         }
         if is_over || piece.len() >= PIECE {
             let full = piece.split().freeze();
@@ -145,16 +108,6 @@ pub(super) async fn fetch(
             return spill.finish();
         }
     }
-}
-
-/// Deletes the object of a message that was handled. That it is gone already is no error.
-///
-/// # Errors
-/// What S3 says.
-pub async fn delete(client: &Client, object: &Object) -> Result<()> {
-    let call = client.delete_object().bucket(&object.bucket).key(&object.key);
-    call.send().await.map_err(|error| fault(format!("deleting {object}"), error))?;
-    Ok(())
 }
 
 /// Puts the body of a message that is larger than `above` (as SQS counts: [`Outgoing::size`]) into
@@ -188,27 +141,18 @@ pub async fn offload(
     if outgoing.is_per_protocol {
         return Err(refused("it has a text for each protocol, and a pointer is one for all"));
     }
-    let object = Object { bucket: bucket.to_owned(), key: format!("{prefix}{}", Uuid::new_v4()) };
+    let object = Path::new(bucket, format!("{prefix}{}", Uuid::new_v4()));
     let mut pointing = outgoing;
     let body = std::mem::replace(&mut pointing.body, text_of(&object));
     let size = body.len().to_string();
-    let sum = checksum(CrcAlgorithm::Crc64Nvme, body.as_bytes());
-    connection
-        .s3
-        .put_object()
-        .bucket(bucket)
-        .key(&object.key)
-        .checksum_crc64_nvme(BASE64_STANDARD.encode(sum.to_be_bytes()))
-        .body(ByteStream::from(body.into_bytes()))
-        .send()
-        .await
-        .map_err(|error| fault(format!("putting a body at {object}"), error))?;
+    let bucket = Bucket::new(connection.s3.clone(), bucket);
+    bucket.put(&object.key, body.into_bytes(), &Put::new()).await?;
     let [marker, _] = MARKERS;
     pointing.attributes.insert(marker.to_owned(), Attribute::Number(size));
     Ok(pointing)
 }
 
-fn text_of(object: &Object) -> String {
+fn text_of(object: &Path) -> String {
     let [class, _] = CLASSES;
     json!([class, { "s3BucketName": object.bucket, "s3Key": object.key }]).to_string()
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::handler::LeaseKeeper;
 use crate::message::Message;
-use crate::payload::pointer::Object;
+use crate::toolkit::s3::Path;
 
 /// One message that is held.
 #[derive(Debug)]
@@ -15,7 +15,7 @@ pub(super) struct Item {
     /// As its handler gets it, where it had to be unpacked.
     pub(super) unpacked: Option<Arc<Message>>,
     /// What goes once the message is deleted.
-    pub(super) objects: Vec<Object>,
+    pub(super) objects: Vec<Path>,
     /// Its body is not the one that SQS has.
     pub(super) is_damaged: bool,
     pub(super) keeper: LeaseKeeper,

@@ -7,8 +7,8 @@ use super::*;
 use crate::handler::{BoxHandler, Ending};
 use crate::message::Message;
 use crate::outcome::{Outcome, Unavailable};
-use crate::payload::pointer::Object;
 use crate::telemetry::health::Readiness;
+use crate::toolkit::s3::Path;
 
 /// A queue that was found, and whose calls reach nobody.
 async fn stages() -> Stages {
@@ -268,7 +268,7 @@ async fn unpacking() -> Stages {
 }
 
 fn unpacked(message: &Message) -> Unpacked {
-    let object = Object { bucket: "b".to_owned(), key: "k".to_owned() };
+    let object = Path::new("b", "k");
     let message = Message { body: "unpacked".into(), ..message.clone() };
     Unpacked::Message { message, objects: vec![object] }
 }
@@ -322,7 +322,7 @@ async fn a_lease_lost_while_unpacking_deletes_nothing() {
 async fn a_delete_that_is_confirmed_after_the_lease_proves_nothing() {
     let mut stages = stages().await;
     stages.brought(&["a"]);
-    let object = Object { bucket: "bodies".to_owned(), key: "a".to_owned() };
+    let object = Path::new("bodies", "a");
     stages.items.get_mut(&0).unwrap().objects.push(object);
     stages.ends(0, Ok(Outcome::Done));
     let tasks = stages.tasks.len();

@@ -4,22 +4,17 @@
 //! message takes its slot, and its lease is renewed, as while a handler runs. At stop it goes back.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
 use super::lease::Ticket;
 use super::{Event, Stages};
-use crate::backoff::Backoff;
 use crate::error::{Error, Kind};
 use crate::outcome::Outcome;
-use crate::payload::{Unpacked, pointer};
+use crate::payload::Unpacked;
 use crate::telemetry::metrics;
+use crate::toolkit::s3::Bucket;
 use crate::units;
-
-/// How often the delete of an object is tried.
-const TRIES: u32 = 3;
-const BETWEEN: Backoff = Backoff::doubling(Duration::from_millis(500), Duration::from_secs(5));
 
 impl Stages {
     /// False where the handler can have the message at once. Otherwise the message is being
@@ -101,16 +96,8 @@ impl Stages {
         let (s3, queue) = (source.connection.s3.clone(), Arc::clone(&self.name));
         self.tasks.spawn("delete objects", async move {
             for object in objects {
-                let mut tries = 1;
-                let deleted = loop {
-                    match pointer::delete(&s3, &object).await {
-                        Err(error) if error.kind().passes_by_itself() && tries < TRIES => {
-                            sleep(BETWEEN.delay(tries, fastrand::f64())).await;
-                            tries += 1;
-                        }
-                        other => break other,
-                    }
-                };
+                let bucket = Bucket::new(s3.clone(), &object.bucket);
+                let deleted = bucket.delete_one(&object.key).await;
                 if let Err(error) = deleted {
                     tracing::warn!(%queue, %object, %error, "object of a deleted message stays");
                 }

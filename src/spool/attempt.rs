@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::candidate::{Candidate, Hint, Job, Record};
-use super::deliver::{self, LARGEST_OBJECT, Load, Means, Refusal, Target, message, sns, sqs};
+use super::deliver::{self, Load, Means, Refusal, Target, message, sns, sqs};
 use super::directory::{self, Directory};
 use super::lane;
 use super::open::{self, Id, Opened, Place, Stamp, Writer};
@@ -25,6 +25,7 @@ use crate::config::{self, Destination, Outlet};
 use crate::error::{Error, Kind, Result};
 use crate::key;
 use crate::toolkit::outbox::sidecar::Sidecar;
+use crate::toolkit::s3::parts::LARGEST_OBJECT;
 use crate::toolkit::sqs::QueueUrl;
 
 /// How soon a file that somebody writes is looked at again; its close is an event besides.

@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 
-use super::deliver::header;
 use super::directory::{self, Directory};
 use super::open::{self, Writer};
 use crate::aws::fault::fault;
@@ -12,6 +11,7 @@ use crate::config::{self, Destination, Outlet};
 use crate::error::{Error, Kind, Result};
 use crate::finding::Finding;
 use crate::flow::blocking::Blocking;
+use crate::toolkit::s3::parts::header;
 use crate::toolkit::sqs;
 
 /// The key under which `--probe` writes.

@@ -15,33 +15,19 @@ pub(super) mod sqs;
 use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use aws_sdk_s3::Client;
-use aws_sdk_s3::config::Config;
-use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_runtime_api::http::Response;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 
 use super::open::Stamp;
 use crate::aws::fault::fault;
 use crate::error::{Error, Kind};
 use crate::flow::blocking::Blocking;
 use crate::flow::permits::Bytes;
-
-/// Files above this go in parts.
-const MULTIPART_ABOVE: u64 = 16 << 20;
-/// S3 takes no larger object: 10,000 parts of 5 GiB.
-pub(crate) const LARGEST_OBJECT: u64 = 10_000 * (5 << 30);
-/// The slowest line on which an attempt still succeeds, in bytes a second.
-const SLOWEST: u64 = 64 << 10;
-/// What every attempt gets besides the time for its bytes.
-const PATIENCE: Duration = Duration::from_secs(30);
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+use crate::toolkit::s3::parts::{MULTIPART_ABOVE, header};
 
 /// Error codes by which S3, or a store like it, refuses one object and not the bucket.
 const OF_THE_OBJECT: &[&str] = &[
@@ -116,15 +102,6 @@ pub(crate) async fn deliver(
 }
 
 impl Target {
-    /// The settings of one call that carries so many bytes.
-    fn call(bytes: u64) -> aws_sdk_s3::config::Builder {
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .operation_attempt_timeout(PATIENCE + Duration::from_secs(bytes / SLOWEST))
-            .build();
-        Config::builder().timeout_config(timeouts)
-    }
-
     /// Looks at a request that is about to be signed.
     fn notice(&self) -> impl Fn(&mut HttpRequest) + Send + Sync + 'static {
         let over_tls = Arc::clone(&self.over_tls);
@@ -152,11 +129,6 @@ impl Target {
             Refusal::Refused(error)
         }
     }
-}
-
-/// The checksum as S3's headers carry it.
-pub(super) fn header(checksum: u64) -> String {
-    STANDARD.encode(checksum.to_be_bytes())
 }
 
 /// Compares what S3 says it has with what was sent, where it says anything.

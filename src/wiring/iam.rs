@@ -4,17 +4,18 @@
 //! batch needs the action of its single form, the parts of a large upload need `s3:PutObject`, and
 //! `HeadBucket` needs `s3:ListBucket`.
 
+mod owner;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::arn::Arn;
-use super::plan::account;
+use self::owner::{Owner, bucket_arn};
 use super::wanted::Wanted;
 use crate::aws::{Aws, Connection};
 use crate::config::{
-    self, Config, Destination, Idempotency, Initialization, Outlet, Payload, QueueAddress, Step,
-    Wrapper,
+    self, Config, Destination, Idempotency, Initialization, Locator, Outlet, Payload, QueueAddress,
+    Step, Wrapper,
 };
 use crate::error::Result;
 use crate::toolkit::sqs;
@@ -103,6 +104,9 @@ pub async fn policy(config: &Config, aws: &Aws, account: Option<&str>) -> Result
         grants.table(&owner.table(&table.name), locked);
         grants.assume(&table.aws);
     }
+    if !config.elsewhere.references().is_empty() {
+        grants.looked_up(config, aws, account).await?;
+    }
     if let Some(topic) = &wanted.topic {
         let publishes = config.events.initialization.contains(&Initialization::SnsProducer);
         let actions: &[_] = if publishes { &TO_TOPIC } else { &["sns:GetTopicAttributes"] };
@@ -142,10 +146,17 @@ impl Grants {
         let Some(settings) = handler.aws() else { return Ok(()) };
         let connection = aws.connect(settings).await?;
         match handler {
+            config::Handler::Dynamodb(dynamodb) => {
+                let table = Owner::of(account, &connection).await?.table(&dynamodb.table);
+                let put =
+                    if dynamodb.if_absent { "dynamodb:PutItem" } else { "dynamodb:BatchWriteItem" };
+                self.allow(&table, &["dynamodb:DescribeTable", put]);
+            }
             config::Handler::Exec(_)
             | config::Handler::Http(_)
             | config::Handler::Print
-            | config::Handler::Spool(_) => {}
+            | config::Handler::Spool(_)
+            | config::Handler::Sql(_) => {}
             config::Handler::Lambda(lambda) => {
                 let function = Owner::of(account, &connection).await?.function(&lambda.function);
                 self.allow(&function, &["lambda:InvokeFunction"]);
@@ -198,6 +209,27 @@ impl Grants {
         }
     }
 
+    /// Values of the settings that stand elsewhere. A parameter that is encrypted by a key of one's
+    /// own also needs that key's `kms:Decrypt`, which nobody but the parameter knows.
+    async fn looked_up(&mut self, config: &Config, aws: &Aws, account: Option<&str>) -> Result<()> {
+        let connection = aws.connect(&config.aws).await?;
+        let owner = Owner::of(account, &connection).await?;
+        for reference in config.elsewhere.references() {
+            match &reference.locator {
+                Locator::Parameter(name) => {
+                    self.allow(&owner.parameter(name), &["ssm:GetParameter"]);
+                }
+                Locator::Object { bucket, key } => {
+                    let bucket = bucket_arn(connection.region(), bucket);
+                    self.allow(&format!("{bucket}/{key}"), &["s3:GetObject"]);
+                }
+                Locator::File(_) => {}
+            }
+        }
+        self.assume(&config.aws);
+        Ok(())
+    }
+
     /// Whoever assumes a role must be allowed to.
     fn assume(&mut self, aws: &config::Aws) {
         if let Some(role) = &aws.role_arn {
@@ -215,86 +247,5 @@ impl Grants {
             json!({ "Effect": "Allow", "Action": actions, "Resource": resources })
         });
         json!({ "Version": "2012-10-17", "Statement": statements.collect::<Vec<_>>() })
-    }
-}
-
-/// The account and region in which names of queues are meant.
-struct Owner {
-    account: String,
-    partition: String,
-    region: String,
-}
-
-impl Owner {
-    async fn of(given: Option<&str>, connection: &Connection) -> Result<Self> {
-        let region = connection.region().to_owned();
-        let (account, partition) = match given {
-            Some(account) => (account.to_owned(), partition_of(&region).to_owned()),
-            None => account(connection).await?,
-        };
-        Ok(Self { account, partition, region })
-    }
-
-    fn table(&self, name: &str) -> String {
-        let Self { account, partition, region } = self;
-        format!("arn:{partition}:dynamodb:{region}:{account}:table/{name}")
-    }
-
-    /// `NAME`, `NAME:ALIAS`, `ACCOUNT:function:NAME` or an ARN.
-    fn function(&self, function: &str) -> String {
-        if function.starts_with("arn:") {
-            return function.to_owned();
-        }
-        let Self { account, partition, region } = self;
-        let (account, name) = match function.split_once(":function:") {
-            Some((account, name)) => (account, name),
-            None => (account.as_str(), function),
-        };
-        format!("arn:{partition}:lambda:{region}:{account}:function:{name}")
-    }
-
-    fn queue(&self, address: &str) -> String {
-        let mut arn = Arn {
-            partition: self.partition.clone(),
-            service: "sqs".to_owned(),
-            region: self.region.clone(),
-            account: self.account.clone(),
-            resource: address.to_owned(),
-        };
-        match QueueAddress::read(address) {
-            Ok(QueueAddress::Arn { .. }) => return address.to_owned(),
-            Ok(QueueAddress::Url { url, region, name }) => {
-                // https://HOST/ACCOUNT/NAME
-                let account = url.rsplit('/').nth(1).filter(|part| is_account(part));
-                arn.account = account.map_or(arn.account, str::to_owned);
-                arn.region = region.unwrap_or(arn.region);
-                arn.resource = name;
-            }
-            Ok(QueueAddress::Name(_)) | Err(_) => {}
-        }
-        arn.to_string()
-    }
-}
-
-fn is_account(text: &str) -> bool {
-    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-/// A bucket, or an access point in place of one.
-fn bucket_arn(region: &str, bucket: &str) -> String {
-    if bucket.starts_with("arn:") {
-        return bucket.to_owned();
-    }
-    format!("arn:{}:s3:::{bucket}", partition_of(region))
-}
-
-/// AWS keeps China and its government regions apart.
-fn partition_of(region: &str) -> &'static str {
-    if region.starts_with("cn-") {
-        "aws-cn"
-    } else if region.starts_with("us-gov-") {
-        "aws-us-gov"
-    } else {
-        "aws"
     }
 }

@@ -23,7 +23,7 @@ pub struct Builder<S> {
 }
 
 #[derive(Debug)]
-struct Registered {
+pub(super) struct Registered {
     queue: String,
     /// Nothing for the default handler of the queue.
     events: Option<Vec<String>>,
@@ -58,6 +58,24 @@ impl<S: Clone + Send + Sync + 'static> Builder<S> {
     }
 
     /// Handles every message of `[queue.NAME]` that no event route takes.
+    ///
+    /// # As RelengAPI has it
+    /// `@app.aws.sqs_listen('us-west-2', 'my-queue')`, with region and queue in the settings, and
+    /// `payload = ["relengapi"]` for what `sqs_write` sent:
+    /// ```no_run
+    /// # fn example() -> longshore::error::Result<()> {
+    /// use longshore::{handler::extract::Json, worker::Worker};
+    ///
+    /// async fn my_queue_msg(Json(msg): Json<serde_json::Value>) {
+    ///     println!("{msg}"); // process the message
+    /// }
+    ///
+    /// let worker = Worker::builder(()).config("longshore.toml").queue("my-queue", my_queue_msg);
+    /// let listening = worker.build()?.start()?;
+    /// # listening.stop()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn queue<H, Args>(self, queue: &str, handler: H) -> Self
     where
@@ -114,27 +132,41 @@ impl<S: Clone + Send + Sync + 'static> Builder<S> {
     ///
     /// # Errors
     /// [`Kind::Settings`]: mistakes of the settings file; a queue that the settings do not name; two
-    /// handlers for the same messages; a queue without any.
+    /// handlers for the same messages; a queue without any. Where values of the settings stand
+    /// elsewhere, all but the first of these is told by the run, once they have been read.
     pub fn build(self) -> Result<Worker> {
-        let mut config = self.config.unwrap_or_else(|| {
+        let config = self.config.unwrap_or_else(|| {
             Err(Error::new(Kind::Settings, "the worker has no settings")
                 .hint("give the builder a file with config(), or settings()"))
         })?;
-        let aws = self.aws;
+        let (aws, registered) = (self.aws, self.registered);
+        let mut worker =
+            Worker { config, registered, routes: BTreeMap::new(), aws, locks: None, once: false };
+        if !worker.config.elsewhere.is_unread() {
+            worker.assemble()?;
+        }
+        Ok(worker)
+    }
+}
+
+impl Worker {
+    /// Puts every queue's handlers in place, once the settings are complete.
+    pub(super) fn assemble(&mut self) -> Result<()> {
+        let Self { config, aws, .. } = self;
         let mut routes = BTreeMap::new();
         for (name, queue) in &config.queues {
             let mut own = Routes::new();
             if let Some(handler) = &queue.handler {
                 let place = format!("queue.{name}.handler");
-                own.set_default(handlers::build(handler, &place, &aws)?)?;
+                own.set_default(handlers::build(handler, &place, aws)?)?;
             }
             for (event, handler) in &queue.routes {
                 let place = format!("queue.{name}.route.{event:?}.handler");
-                own.add(event, handlers::build(handler, &place, &aws)?)?;
+                own.add(event, handlers::build(handler, &place, aws)?)?;
             }
             routes.insert(name.clone(), own);
         }
-        for Registered { queue, events, handler } in self.registered {
+        for Registered { queue, events, handler } in self.registered.drain(..) {
             let handler = handler?;
             let Some(own) = routes.get_mut(&queue) else {
                 let known: Vec<&str> = config.queues.keys().map(String::as_str).collect();
@@ -155,9 +187,10 @@ impl<S: Clone + Send + Sync + 'static> Builder<S> {
                 .hint("write [queue.NAME.handler.exec], or register a function for it"));
         }
         for (name, own) in &routes {
-            reachable(&config, name, own)?;
+            reachable(config, name, own)?;
         }
-        Ok(Worker { config, routes, aws, locks: None, once: false })
+        self.routes = routes;
+        Ok(())
     }
 }
 

@@ -27,8 +27,10 @@
 mod lambda;
 mod s3;
 mod sns;
+mod dynamodb;
 mod spool;
 mod sqs;
+mod sql;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};

@@ -2,3 +2,9 @@
 //! example at what it shows, and runs here.
 
 mod lambda;
+mod s3;
+mod aws;
+mod relengapi;
+mod ssm;
+mod dynamodb;
+mod sql;

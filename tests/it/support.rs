@@ -5,6 +5,7 @@
 
 pub(crate) mod aws;
 pub(crate) mod daemon;
+pub(crate) mod database;
 pub(crate) mod emulator;
 pub(crate) mod exchange;
 pub(crate) mod functions;

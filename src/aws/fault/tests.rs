@@ -9,6 +9,14 @@ fn codes_of_both_protocols_mean_the_same() {
     ] {
         assert_eq!(of_code(code), Some(Kind::Missing), "{code}");
     }
+    for (code, kind) in [
+        ("ParameterNotFound", Kind::Missing),
+        ("ParameterAlreadyExists", Kind::Conflict),
+        ("InvalidKeyId", Kind::Denied),
+        ("InvalidSignatureException", Kind::Credentials),
+    ] {
+        assert_eq!(of_code(code), Some(kind), "{code}");
+    }
     assert_eq!(of_code("SomethingNew"), None);
 }
 

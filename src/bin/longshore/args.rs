@@ -36,7 +36,7 @@ pub(crate) struct LogArgs {
 pub(crate) enum Command {
     /// Run the daemon
     Run(Run),
-    /// Serve the embedded AWS (S3, SQS, SNS, DynamoDB and STS) alone
+    /// Serve the embedded AWS (S3, SQS, SNS, DynamoDB, SSM and STS) alone
     Local(Local),
     /// Check the settings and everything that they name
     Check(Check),
@@ -50,18 +50,27 @@ pub(crate) enum Command {
     Send(crate::send::Args),
     /// Move messages from one queue to another
     Redrive(crate::redrive::Args),
+    /// List, copy, read and delete objects and buckets
+    S3(crate::s3::Args),
     /// Create, ask, read, empty and delete queues
     Sqs(crate::sqs::Args),
     /// Create, find and delete topics, and who is subscribed to them
     Sns(crate::sns::Args),
+    /// Look at tables of SQL databases, fill and read them
+    Sql(crate::sql::Args),
+    /// Create, describe and delete tables of DynamoDB; get, put, delete and find their items
+    Dynamodb(crate::dynamodb::Args),
     /// Call functions of AWS Lambda, once or for many inputs
     Lambda(crate::lambda::Args),
+    /// Read, write, list and delete parameters
+    Ssm(crate::ssm::Args),
     Publish(crate::publish::Args),
     FilterPolicies(crate::events::FilterPolicies),
     InitializationType(crate::events::InitializationType),
     /// Look after the queues of channels
     #[command(subcommand)]
     Channels(crate::channels::Verb),
+    Completions(crate::completions::Args),
 }
 
 /// Where the settings are looked for, the same for every subcommand.

@@ -2,7 +2,7 @@
 
 use longshore::aws::Aws;
 use longshore::config::{self, Config, env};
-use longshore::error::Result;
+use longshore::error::{Kind, Result};
 use longshore::finding::{Finding, Health};
 use longshore::worker::Worker;
 use longshore::{aws, units, worker};
@@ -30,18 +30,24 @@ pub(crate) fn run(args: &Check) -> Result<u8> {
         outboxes(&config),
         count(config.queues.len(), "queue"),
     )));
+    if args.offline {
+        for one in config.elsewhere.references() {
+            let (key, locator) = (&one.key, &one.locator);
+            findings.tell(&Finding::limited(format!("{key} is not looked up at {locator}")));
+        }
+        look_at(&config, &mut findings)?;
+    } else {
+        settings::block_on(Box::pin(online(args, config, &mut findings)))?;
+    }
+    Ok(findings.exit_code)
+}
+
+fn look_at(config: &Config, findings: &mut Findings) -> Result<()> {
     for note in &config.notes {
         findings.tell(&Finding::limited(note));
     }
     // What building finds, `run` would refuse.
-    Worker::new(config.clone())?;
-    if !args.offline {
-        settings::block_on(async {
-            Box::pin(online(args, &config, &mut findings)).await;
-            Ok(())
-        })?;
-    }
-    Ok(findings.exit_code)
+    Worker::new(config.clone()).map(drop)
 }
 
 /// Said only where there are any.
@@ -57,12 +63,26 @@ fn count(number: usize, thing: &str) -> String {
     units::count(u64::try_from(number).unwrap_or(u64::MAX), thing)
 }
 
-async fn online(args: &Check, config: &Config, findings: &mut Findings) {
+async fn online(args: &Check, config: Config, findings: &mut Findings) -> Result<()> {
     let aws = Aws::new();
-    worker::check::identities(config, &aws, |told| findings.tell_all(told)).await;
-    if !args.aws {
-        worker::check::check(config, &aws, args.probe, |told| findings.tell_all(told)).await;
+    let named = config.elsewhere.references().len();
+    let config = match worker::complete(config, &aws).await {
+        Err(error) if error.kind() != Kind::Settings => {
+            findings.tell(&Finding::of_error(&error, error.kind().exit_code()));
+            return Ok(());
+        }
+        completed => completed?,
+    };
+    if named > 0 {
+        let values = count(named, "value");
+        findings.tell(&Finding::good(format!("{values} of the settings can be looked up")));
     }
+    look_at(&config, findings)?;
+    worker::check::identities(&config, &aws, |told| findings.tell_all(told)).await;
+    if !args.aws {
+        worker::check::check(&config, &aws, args.probe, |told| findings.tell_all(told)).await;
+    }
+    Ok(())
 }
 
 /// Tells each finding and remembers the worst.

@@ -45,7 +45,7 @@ impl<R: AsyncBufRead + Unpin> Lines<R> {
         let length = std::mem::take(&mut self.length);
         let mut line = std::mem::take(&mut self.line);
         if length > self.most + 1 {
-            return Err(format!("it has {length} bytes, SQS takes at most {}", self.most));
+            return Err(format!("it has {length} bytes, at most {} are taken", self.most));
         }
         if line.last() == Some(&b'\r') {
             line.pop();

@@ -28,7 +28,7 @@ pub(crate) fn run(log: &LogArgs, args: &args::Local) -> Result<u8> {
         let aws = start(&args.directory).await?;
         let endpoint = aws.endpoint();
         say::line(format_args!(
-            "Longshore's embedded AWS: S3, SQS, SNS, DynamoDB and STS at {endpoint}"
+            "Longshore's embedded AWS: S3, SQS, SNS, DynamoDB, SSM and STS at {endpoint}"
         ));
         where_things_are(&args.directory);
         say::line(format_args!("\n  {CREDENTIALS}"));
@@ -59,7 +59,7 @@ pub(crate) fn may_be_directory(directory: &Path) -> Result<()> {
 fn where_things_are(directory: &Path) {
     let objects = directory.join("s3/<bucket>/<key>");
     say::line(format_args!("Objects are files at {} and survive a restart;", objects.display()));
-    say::line("queues, topics, tables and messages live in memory and do not.");
+    say::line("queues, topics, tables, parameters and messages live in memory and do not.");
 }
 
 /// What a person needs who has just started it: the endpoint, and commands to copy.

@@ -4,7 +4,9 @@ mod args;
 mod attribute;
 mod channels;
 mod check;
+mod completions;
 mod consent;
+mod dynamodb;
 mod events;
 mod lambda;
 mod lines;
@@ -16,12 +18,15 @@ mod put;
 mod reach;
 mod redrive;
 mod run;
+mod s3;
 mod say;
 mod send;
 mod settings;
 mod setup;
 mod sns;
+mod sql;
 mod sqs;
+mod ssm;
 
 use std::process::ExitCode;
 
@@ -70,10 +75,15 @@ fn execute(args: Args) -> Result<u8> {
         Command::FilterPolicies(args) => events::filter_policies(&args),
         Command::InitializationType(args) => events::initialization_type(&args),
         Command::Redrive(redrive) => redrive::run(redrive),
+        Command::S3(s3) => s3::run(s3),
         Command::Sqs(sqs) => sqs::run(sqs),
         Command::Sns(sns) => sns::run(sns),
+        Command::Sql(sql) => sql::run(sql),
+        Command::Dynamodb(dynamodb) => dynamodb::run(dynamodb),
         Command::Lambda(verb) => lambda::run(verb),
+        Command::Ssm(ssm) => ssm::run(ssm),
         Command::Channels(verb) => channels::run(verb),
+        Command::Completions(args) => completions::run(&args),
     }
 }
 

@@ -1,6 +1,7 @@
 //! `longshore policy`: the least IAM policy for these settings.
 
 use longshore::aws::Aws;
+use longshore::config::{Locator, Reference};
 use longshore::error::{Error, Kind, Result};
 use longshore::wiring;
 
@@ -18,5 +19,9 @@ pub(crate) fn run(args: &Policy) -> Result<u8> {
     let aws = Aws::new();
     let policy = settings::block_on(wiring::policy(&config, &aws, args.account.as_deref()))?;
     say::line(format_args!("{policy:#}"));
+    let is_parameter = |one: &Reference| matches!(one.locator, Locator::Parameter(_));
+    if config.elsewhere.references().iter().any(is_parameter) {
+        say::note("a parameter that a key of your own encrypts also needs kms:Decrypt on that key");
+    }
     Ok(0)
 }

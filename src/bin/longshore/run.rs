@@ -2,16 +2,17 @@
 
 use std::path::Path;
 
+use longshore::aws::Aws;
 use longshore::config::{Config, Destination, Handler, Local as Sealed, LogTarget, Outlet, env};
 use longshore::error::Result;
 use longshore::local::Local;
 use longshore::shutdown::Shutdown;
 use longshore::shutdown::signals::Stop;
 use longshore::supervisor::Tasks;
-use longshore::worker::Worker;
+use longshore::worker::{self, Worker};
 
 use crate::args::{self, DEFAULT_ENDPOINT, LogArgs, Run};
-use crate::{check, local, settings};
+use crate::{check, local, say, settings};
 
 /// Running work had to be cut off: try again later (sysexits.h).
 const CUT_OFF: u8 = 75;
@@ -36,12 +37,15 @@ pub(crate) fn run(log: &LogArgs, args: Run) -> Result<u8> {
         let mut beside = Tasks::new();
         beside.spawn("signals", Stop::install()?.forward(shutdown.clone()));
         match &args.local {
-            Some(directory) => run_locally(config, directory, &args, shutdown).await,
+            Some(directory) => Box::pin(run_locally(config, directory, &args, shutdown)).await,
             None => run_worker(Worker::new(config)?, args.once, shutdown).await,
         }
     });
     ran.or_else(|error| {
-        tracing::error!(%error, "longshore ends");
+        // Of the settings there may be several mistakes.
+        for error in error.to_string().lines() {
+            tracing::error!(error, "longshore ends");
+        }
         let code = error.kind().exit_code();
         let told = target == LogTarget::Stderr && tracing::enabled!(tracing::Level::ERROR);
         if told { Ok(code) } else { Err(error) }
@@ -80,6 +84,14 @@ async fn run_locally(
 ) -> Result<u8> {
     let aws = local::start(directory).await?;
     let mut config = seal(config, directory, aws.endpoint(), args.yes)?;
+    if config.elsewhere.is_unread() {
+        say_what_is_looked_for(&aws, &config);
+        let Some(complete) = worker::await_complete(&config, &Aws::new(), &shutdown).await? else {
+            aws.stop().await;
+            return Ok(0);
+        };
+        config = seal(complete, directory, aws.endpoint(), args.yes)?;
+    }
     make_what_is_named(&aws, &mut config).await?;
     local::banner(&aws, directory, &config);
     let code = {
@@ -96,6 +108,15 @@ async fn run_locally(
     };
     aws.stop().await;
     code
+}
+
+fn say_what_is_looked_for(aws: &Local, config: &Config) {
+    let endpoint = aws.endpoint();
+    say::line(format_args!("The settings name values, which are looked for at {endpoint}:"));
+    for one in config.elsewhere.references() {
+        say::line(format_args!("  {} = {}", one.key, one.locator));
+    }
+    say::line(format_args!("Put one there: longshore ssm put NAME --local={endpoint}"));
 }
 
 async fn make_what_is_named(aws: &Local, config: &mut Config) -> Result<()> {
@@ -128,11 +149,18 @@ async fn make_what_is_named(aws: &Local, config: &mut Config) -> Result<()> {
                 Handler::Sqs(sqs) => {
                     aws.ensure_queue(&sqs.queue)?;
                 }
+                // The key of any other table is not known here.
+                Handler::Dynamodb(dynamodb) => {
+                    if let Some(key) = &dynamodb.id_attribute {
+                        aws.ensure_table(&dynamodb.table, key)?;
+                    }
+                }
                 Handler::Exec(_)
                 | Handler::Http(_)
                 | Handler::Lambda(_)
                 | Handler::Print
-                | Handler::Spool(_) => {}
+                | Handler::Spool(_)
+                | Handler::Sql(_) => {}
             }
         }
         if let Some(dead_letters) = &queue.dead_letter_queue {

@@ -3,16 +3,32 @@
 use std::future::Future;
 use std::path::Path;
 
+use longshore::aws::Aws;
 use longshore::config::{Config, Handlers, Level, Log, env};
 use longshore::error::{Error, Kind, Result};
 use longshore::telemetry::log;
+use longshore::worker;
 
 use crate::args::LogArgs;
 
 /// The settings file that was named, or the one that is looked for. A program may bring the
 /// handlers of its queues itself: only `run` and `check` need them to be written.
 pub(crate) fn load(named: Option<&Path>) -> Result<Config> {
-    Ok(Config::load_with(&env::settings_file(named), Handlers::InCode)?)
+    complete(Config::load_with(&env::settings_file(named), Handlers::InCode)?)
+}
+
+/// The settings with what they name in its place. On a thread and a runtime of its own: tools ask
+/// for their settings wherever they are.
+fn complete(config: Config) -> Result<Config> {
+    if !config.elsewhere.is_unread() {
+        return Ok(config);
+    }
+    std::thread::scope(|scope| {
+        let reading =
+            scope.spawn(|| block_on(async { worker::complete(config, &Aws::new()).await }));
+        let panicked = || Error::new(Kind::Bug, "the thread that completes the settings panicked");
+        reading.join().unwrap_or_else(|_panic| Err(panicked()))
+    })
 }
 
 /// The settings of a tool that can do without a file: the one that was named, or the one that is
@@ -21,7 +37,7 @@ pub(crate) fn load_if_any(named: Option<&Path>) -> Result<Config> {
     let file = env::settings_file(named);
     let is_named = named.is_some() || env::value(env::CONFIG).is_some();
     if is_named || file.exists() {
-        return Ok(Config::load_with(&file, Handlers::InCode)?);
+        return complete(Config::load_with(&file, Handlers::InCode)?);
     }
     Ok(Config::of_environment()?)
 }

@@ -51,6 +51,7 @@ fn every_key_that_is_read_stands_in_the_reference() {
         "queue",
         "handler",
         "route",
+        "dynamodb",
         "exec",
         "http",
         "lambda",
@@ -122,6 +123,7 @@ fn the_defaults_of_the_reference_are_those_of_the_code() {
             RedisServer::read("redis://127.0.0.1:6379").unwrap(),
         ]))),
         notes: vec![],
+        elsewhere: Elsewhere::default(),
     };
     assert_eq!(config, expected);
 
@@ -135,6 +137,10 @@ fn the_defaults_of_the_reference_are_those_of_the_code() {
          route.\"Kept.shop\".handler.s3.key = \"{queue}/{year}/{month}/{day}/{message_id}.json\"\n\
          route.\"Computed.shop\".handler.lambda.function = \"place-order\"\n\
          route.\"Debug*\".handler.print = {}\nroute.\"Archive*\".handler.spool.directory = \"/var/spool/longshore/archive\"\n\
+         route.\"Entered.shop\".handler.dynamodb.table = \"orders\"\n\
+         route.\"Stored.shop\".handler.sql.url = \"mysql://longshore@db.example.org\"\n\
+         route.\"Stored.shop\".handler.sql.schema = \"shop\"\n\
+         route.\"Stored.shop\".handler.sql.table = \"orders\"\n\
          route.payments.events = [\"PaymentReceived.bank\", \"Refund*\"]\n\
          route.payments.handler.print = {}\n",
     )
@@ -147,7 +153,19 @@ fn the_defaults_of_the_reference_are_those_of_the_code() {
 
 /// Filters that let the events of all routes through.
 const ROUTED: &str = "\nfilters = [\"OrderPlaced.shop\", \"DebugOrders.*\", \"ArchiveOrders.*\", \"PaymentReceived.bank\", \"Refund.*\", \
-     \"Forwarded.shop\", \"Told.shop\", \"Kept.shop\", \"Computed.shop\"]";
+     \"Forwarded.shop\", \"Told.shop\", \"Kept.shop\", \"Computed.shop\", \"Stored.shop\", \"Entered.shop\"]";
+
+/// A text may stand elsewhere, and is then not missed by anything else.
+fn may_stand_elsewhere(setting: &str, mut lines: Vec<String>, environment: Environment) {
+    let key = setting.split(" = ").next().unwrap();
+    let is_number = setting.contains(" = \"1") || setting.contains(" = \"3");
+    if setting.ends_with('"') && (key == "listen" || !is_number) {
+        let line = lines.iter_mut().find(|line| line.starts_with(setting)).unwrap();
+        *line = line.replace(setting, &format!("{key} = \"ssm://x\""));
+        let read = read_with(&lines.join("\n"), environment);
+        assert!(read.is_ok(), "{key}: {}", read.unwrap_err());
+    }
+}
 
 /// Each `#key = value` is put to work alone, except for those that need or exclude another.
 #[test]
@@ -179,6 +197,13 @@ fn the_examples_of_keys_without_default_are_sound() {
                 *line = line.replace("store = \"redis\"", "store = \"dynamodb\"");
             }
         }
+        if ["url", "url_file"].contains(&key) {
+            let parts = ["protocol = ", "host = ", "user = "];
+            changed.retain(|line| !parts.iter().any(|part| line.starts_with(part)));
+        }
+        if key == "ca_file" {
+            changed.retain(|line| !line.starts_with("tls = "));
+        }
         let is_of_events = setting.ends_with(":events\"");
         if setting.ends_with(":notices\"") {
             changed.retain(|line| line != "queue = \"notices\"");
@@ -200,17 +225,17 @@ fn the_examples_of_keys_without_default_are_sound() {
         }
         let secrets = tempfile::tempdir().unwrap();
         std::fs::write(secrets.path().join("redis-servers"), "redis://a\nredis://b").unwrap();
-        for name in ["aws-secret", "aws-token", "redis-password"] {
+        std::fs::write(secrets.path().join("database-url"), "postgresql://u:p@h/d").unwrap();
+        for name in ["aws-secret", "aws-token", "redis-password", "database-password"] {
             std::fs::write(secrets.path().join(name), "x").unwrap();
         }
         let environment = Environment {
             credentials_directory: Some(secrets.path().to_owned()),
             ..Environment::default()
         };
-        let path = Path::new("reference.toml");
-        let handlers = Handlers::InSettings;
-        let read = Config::read(&changed.join("\n"), path, Dialect::Toml, &environment, handlers);
+        let read = read_with(&changed.join("\n"), environment.clone());
         assert!(read.is_ok(), "{setting}: {}", read.unwrap_err());
+        may_stand_elsewhere(setting, changed, environment);
     }
 }
 

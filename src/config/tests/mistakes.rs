@@ -165,6 +165,11 @@ fn each_mistake_has_its_words() {
         ("[queue.q]\nqueue = \"o\"\nhandler.exec.command = []".into(), "command: an empty list"),
         ("[queue.q]\nqueue = \"o\"\nhandler.http = {}".into(), "has no url"),
         ("[queue.q]\nqueue = \"o\"\nhandler.spool = {}".into(), "has no directory"),
+        (
+            "[queue.q]\nqueue = \"o\"\nhandler.spool = {directory = \"d\", name = \"{queue}\"}"
+                .into(),
+            "name: \"{queue}\" has no {message_id}",
+        ),
         (queue("handler.exec.command = [\"x\"]"), "is both exec and print"),
         (queue("visibility_timeout = 0"), "visibility_timeout: from 1s to 12h, not 0ms"),
         (queue("visibility_timeout = 1.5"), "visibility_timeout: a whole number of seconds"),

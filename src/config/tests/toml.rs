@@ -24,6 +24,7 @@ fn a_minimal_file_gets_every_default() {
         notifications: BTreeMap::new(),
         require_checks: false,
         notes: vec![],
+        elsewhere: Elsewhere::default(),
     };
     assert_eq!(config, expected);
     let spool = &config.spools["a"];

@@ -60,12 +60,16 @@ impl Disk {
             if is_prefix {
                 page.prefixes.push(CommonPrefix { prefix: Some(encoded(entry)) });
             } else if let Ok(found) = self.find(bucket, entry) {
+                let class = found.record.headers.storage_class.clone();
                 page.objects.push(Object {
                     e_tag: Some(found.record.e_tag()),
                     key: Some(encoded(entry)),
                     last_modified: found.metadata.modified().ok().map(Timestamp::from),
                     size: i64::try_from(found.metadata.len()).ok(),
-                    storage_class: Some(ObjectStorageClass::from_static("STANDARD")),
+                    storage_class: Some(class.map_or_else(
+                        || ObjectStorageClass::from_static("STANDARD"),
+                        ObjectStorageClass::from,
+                    )),
                     ..Object::default()
                 });
             }

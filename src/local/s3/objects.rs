@@ -102,15 +102,17 @@ impl Objects {
         let place = Place::of(&disk, &req.input.bucket, &req.input.key)?;
         let replace = req.input.metadata_directive.as_ref();
         let replace = replace.is_some_and(|d| d.as_str() == MetadataDirective::REPLACE);
+        let if_match = req.input.copy_source_if_match.take();
         let headers = headers_of!(req.input);
         blocking(move || {
             let found = disk.find(&bucket, &key)?;
+            check_read(&found.record.e_tag(), if_match.as_ref(), None)?;
             let mut source = found.file;
             let copy = incoming::Incoming::new(&disk.own("incoming"));
             let copied = std::fs::File::create(copy.path())
                 .and_then(|mut target| std::io::copy(&mut source, &mut target));
             copied.map_err(|e| disk::broken(copy.path(), e))?;
-            let kept = if replace { headers } else { found.record.headers };
+            let kept = if replace { headers } else { headers.over(found.record.headers) };
             let record = Record::new(&place.key, found.record.etag, kept, found.record.sums);
             let e_tag = record.e_tag();
             disk.commit(&place, copy, record, &Condition::default())?;
@@ -140,14 +142,24 @@ impl Objects {
     ) -> Answer<DeleteObjectsOutput> {
         let (disk, input) = (self.disk(), req.input);
         blocking(move || {
-            let mut deleted = Vec::new();
+            disk.needs_bucket(&input.bucket)?;
+            let (mut deleted, mut errors) = (Vec::new(), Vec::new());
             for object in input.delete.objects {
-                disk.delete(&input.bucket, &object.key)?;
-                deleted.push(DeletedObject { key: Some(object.key), ..DeletedObject::default() });
+                let key = Some(object.key);
+                match disk.delete(&input.bucket, key.as_deref().unwrap_or_default()) {
+                    Ok(()) => deleted.push(DeletedObject { key, ..DeletedObject::default() }),
+                    Err(error) => errors.push(s3s::dto::Error {
+                        code: Some(error.code().as_str().to_owned()),
+                        message: error.message().map(str::to_owned),
+                        key,
+                        version_id: None,
+                    }),
+                }
             }
             let quiet = input.delete.quiet.unwrap_or_default();
             let deleted = (!quiet).then_some(deleted);
-            answer(DeleteObjectsOutput { deleted, ..DeleteObjectsOutput::default() })
+            let errors = (!errors.is_empty()).then_some(errors);
+            answer(DeleteObjectsOutput { deleted, errors, ..DeleteObjectsOutput::default() })
         })
         .await
     }

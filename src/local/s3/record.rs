@@ -64,7 +64,22 @@ pub(super) struct Headers {
     pub(super) content_encoding: Option<String>,
     pub(super) content_language: Option<String>,
     pub(super) content_type: Option<String>,
+    #[serde(default)]
+    pub(super) storage_class: Option<String>,
+    /// Kept as it was said; nothing here is encrypted.
+    #[serde(default)]
+    pub(super) encryption: Option<String>,
+    #[serde(default)]
+    pub(super) kms_key: Option<String>,
     pub(super) metadata: BTreeMap<String, String>,
+}
+
+impl Headers {
+    /// Of a copy: those of its source, but where the copy itself lies is as it was asked for.
+    pub(super) fn over(self, source: Self) -> Self {
+        let Self { storage_class, encryption, kms_key, .. } = self;
+        Self { storage_class, encryption, kms_key, ..source }
+    }
 }
 
 /// Takes the headers out of an input of S3: all inputs name these fields alike.
@@ -76,6 +91,9 @@ macro_rules! headers_of {
             content_encoding: $input.content_encoding.take().filter(|text| !text.is_empty()),
             content_language: $input.content_language.take(),
             content_type: $input.content_type.take(),
+            storage_class: $input.storage_class.take().map(|class| class.as_str().to_owned()),
+            encryption: $input.server_side_encryption.take().map(|kind| kind.as_str().to_owned()),
+            kms_key: $input.ssekms_key_id.take(),
             metadata: $input.metadata.take().unwrap_or_default().into_iter().collect(),
         }
     };
@@ -103,6 +121,11 @@ macro_rules! describe {
         output.content_type =
             headers.content_type.or_else(|| Some("binary/octet-stream".to_owned()));
         output.e_tag = Some(record.e_tag());
+        output.server_side_encryption = headers.encryption.map(Into::into);
+        output.ssekms_key_id = headers.kms_key;
+        // S3 does not name its default.
+        let class = headers.storage_class.filter(|class| class != "STANDARD");
+        output.storage_class = class.map(Into::into);
         output.metadata =
             (!headers.metadata.is_empty()).then(|| headers.metadata.into_iter().collect());
         output

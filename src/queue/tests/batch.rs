@@ -79,12 +79,8 @@ impl Stages {
     }
 }
 
-fn done() -> crate::handler::Verdict {
-    Ok(Outcome::Done)
-}
-
-fn retry() -> crate::handler::Verdict {
-    Ok(Outcome::retry("not yet"))
+fn retry() -> Outcome {
+    Outcome::retry("not yet")
 }
 
 #[tokio::test(start_paused = true)]
@@ -121,7 +117,7 @@ async fn each_message_of_a_batch_is_settled_by_itself() {
     let mut stages = batching().await;
     stages.brought(&["a", "b", "c"]);
     stages.company_is_over().await;
-    stages.run_ends(vec![(0, done()), (1, retry()), (2, done())]);
+    stages.run_ends(vec![(0, Ok(Outcome::Done)), (1, Ok(retry())), (2, Ok(Outcome::Done))]);
     assert_eq!(stages.settle.take_deletes(true), Some(vec![0, 2]));
     assert_eq!(stages.went_back(), [1]);
     assert_eq!((stages.report.done, stages.report.retried), (2, 1));
@@ -141,7 +137,7 @@ async fn a_batch_that_cannot_be_started_is_one_outage_and_its_probe_is_alone() {
     tokio::time::advance(Duration::from_secs(1)).await;
     stages.probe();
     assert_eq!(stages.all_at(Stage::Running), [0], "it waits for nobody");
-    stages.run_ends(vec![(0, done())]);
+    stages.run_ends(vec![(0, Ok(Outcome::Done))]);
     assert!(stages.pause.is_none());
 }
 
@@ -169,7 +165,7 @@ async fn a_group_stands_in_one_batch_in_its_order_and_groups_side_by_side() {
     assert_eq!(stages.all_at(Stage::Waiting), [5, 6]);
     assert_eq!(stages.all_at(Stage::Gathering), [7]);
     let order: Vec<Ticket> = vec![0, 1, 3, 4, 2];
-    stages.run_ends(order.iter().map(|ticket| (*ticket, done())).collect());
+    stages.run_ends(order.iter().map(|ticket| (*ticket, Ok(Outcome::Done))).collect());
     for ticket in order {
         stages.answers_delete(ticket, &format!("handle of {}", id_of(&stages, ticket)), None);
     }
@@ -186,7 +182,13 @@ async fn a_failure_in_a_group_gives_back_what_is_behind_it_from_the_last() {
     stages.brought_in_groups(&["a/1", "a/2", "a/3", "b/1", "b/2"]);
     stages.brought_in_groups(&["a/4", "a/5"]);
     assert_eq!(stages.all_at(Stage::Waiting), [5, 6]);
-    stages.run_ends(vec![(0, done()), (1, retry()), (2, retry()), (3, retry()), (4, done())]);
+    stages.run_ends(vec![
+        (0, Ok(Outcome::Done)),
+        (1, Ok(retry())),
+        (2, Ok(retry())),
+        (3, Ok(retry())),
+        (4, Ok(Outcome::Done)),
+    ]);
     assert_eq!(stages.settle.take_deletes(true), Some(vec![0, 4]));
     assert_eq!(stages.went_back(), [3, 6, 5, 2, 1]);
     for ticket in [0, 4] {
@@ -202,10 +204,10 @@ async fn another_handler_in_a_group_begins_when_what_is_before_it_is_settled() {
     assert_eq!(stages.all_at(Stage::Gathering), [0]);
     assert_eq!(stages.all_at(Stage::Waiting), [1, 2]);
     stages.company_is_over().await;
-    stages.run_ends(vec![(0, done())]);
+    stages.run_ends(vec![(0, Ok(Outcome::Done))]);
     stages.answers_delete(0, "handle of a/1", None);
     assert_eq!(stages.all_at(Stage::Running), [1]);
-    stages.run_ends(vec![(1, done())]);
+    stages.run_ends(vec![(1, Ok(Outcome::Done))]);
     stages.answers_delete(1, "handle of a/2!", None);
     assert_eq!(stages.all_at(Stage::Gathering), [2]);
 }

@@ -3,39 +3,20 @@
 
 use std::time::Duration;
 
-use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType, CompletedMultipartUpload, CompletedPart};
-use crc_fast::CrcAlgorithm;
+use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use tokio_util::sync::CancellationToken;
 
-use super::{Load, Means, Refusal, Target, confirmed, content_type, cut_off, header, read};
+use super::{Load, Means, Refusal, Target, confirmed, content_type, cut_off, read};
 use crate::backoff::Backoff;
 use crate::error::{Error, Kind};
+use crate::toolkit::s3::parts::{
+    AT_ONCE, PART, Part, Upload, answered, combined, header, patience, stretches,
+};
 
-/// Parts are this large, unless there would be too many of them.
-const PART: u64 = 8 << 20;
-const MOST_PARTS: u64 = 10_000;
-/// Grown parts are a multiple of this.
-const GRAIN: u64 = 1 << 20;
-/// So many parts of one file are under way at once, as far as the buffer lets them.
-const AT_ONCE: usize = 4;
 /// A part that fails in passing is sent so often before the whole upload is given up.
 const TRIES: u32 = 5;
 const AGAIN: Backoff = Backoff::doubling(Duration::from_millis(500), Duration::from_secs(10));
-/// Completing joins the parts, which may take S3 minutes.
-const COMPLETING: u64 = 20 << 20;
-/// How long an abort may take, within the time that a stop allows.
-const ABORTING: Duration = Duration::from_secs(2);
-
-/// One part, confirmed.
-#[derive(Debug)]
-struct Part {
-    number: i32,
-    length: u64,
-    checksum: u64,
-    etag: Option<String>,
-}
-
 pub(super) async fn deliver(
     destination: &Target,
     load: &Load,
@@ -47,13 +28,15 @@ pub(super) async fn deliver(
         () = cut.cancelled() => return Err(cut_off(&load.key)),
         begun = begin(destination, load) => begun?,
     };
+    let upload =
+        Upload { client: &destination.s3, bucket: &destination.bucket, key: &load.key, id: &begun };
     let ended = tokio::select! {
         biased;
         () = cut.cancelled() => Err(cut_off(&load.key)),
-        ended = send_all(destination, load, means, &begun) => ended,
+        ended = send_all(destination, load, means, &upload) => ended,
     };
     if ended.is_err() {
-        abort(destination, load, &begun).await;
+        upload.abort().await;
     }
     ended
 }
@@ -82,9 +65,9 @@ async fn send_all(
     destination: &Target,
     load: &Load,
     means: &Means,
-    upload: &str,
+    upload: &Upload<'_>,
 ) -> Result<(), Refusal> {
-    let mut parts: Vec<Part> = stream::iter(stretches(load.stamp.size))
+    let mut parts: Vec<Part> = stream::iter(stretches(load.stamp.size, PART))
         .map(|(number, offset, length)| async move {
             send_patiently(destination, load, means, upload, (number, offset, length)).await
         })
@@ -99,7 +82,7 @@ async fn send_patiently(
     destination: &Target,
     load: &Load,
     means: &Means,
-    upload: &str,
+    upload: &Upload<'_>,
     part: (i32, u64, u64),
 ) -> Result<Part, Refusal> {
     let mut failures = 0;
@@ -122,22 +105,22 @@ async fn send(
     destination: &Target,
     load: &Load,
     means: &Means,
-    upload: &str,
+    upload: &Upload<'_>,
     (number, offset, length): (i32, u64, u64),
 ) -> Result<Part, Refusal> {
     let stretch = read::stretch(load, means, (offset, length), destination.is_over_tls()).await?;
     let call = destination
         .s3
         .upload_part()
-        .bucket(&destination.bucket)
-        .key(&load.key)
-        .upload_id(upload)
+        .bucket(upload.bucket)
+        .key(upload.key)
+        .upload_id(upload.id)
         .part_number(number)
         .content_length(i64::try_from(length).unwrap_or(i64::MAX))
         .checksum_crc64_nvme(header(stretch.checksum))
         .body(stretch.body)
         .customize()
-        .config_override(Target::call(length))
+        .config_override(patience(length))
         .mutate_request(destination.notice());
     let call = if destination.is_over_tls() { call.disable_payload_signing() } else { call };
     let answer = call.send().await.map_err(|error| {
@@ -151,31 +134,12 @@ async fn send(
 async fn complete(
     destination: &Target,
     load: &Load,
-    upload: &str,
+    upload: &Upload<'_>,
     parts: &[Part],
 ) -> Result<(), Refusal> {
     let whole = combined(parts);
-    let listed = parts.iter().map(|part| {
-        CompletedPart::builder()
-            .part_number(part.number)
-            .set_e_tag(part.etag.clone())
-            .checksum_crc64_nvme(header(part.checksum))
-            .build()
-    });
-    let listed = CompletedMultipartUpload::builder().set_parts(Some(listed.collect())).build();
-    let answer = destination
-        .s3
-        .complete_multipart_upload()
-        .bucket(&destination.bucket)
-        .key(&load.key)
-        .upload_id(upload)
-        .multipart_upload(listed)
-        .checksum_crc64_nvme(header(whole))
-        .checksum_type(ChecksumType::FullObject)
-        .mpu_object_size(i64::try_from(load.stamp.size).unwrap_or(i64::MAX))
-        .customize()
-        .config_override(Target::call(COMPLETING))
-        .send()
+    let answer = upload
+        .complete(parts, whole)
         .await
         .map_err(|error| destination.refused("completing", &load.key, error))?;
     if answer.e_tag().is_none() {
@@ -183,87 +147,5 @@ async fn complete(
         let what = format!("completing {:?}: S3 did not say that the object is there", load.key);
         return Err(Refusal::Refused(Error::new(Kind::Transient, what)));
     }
-    // A store that does not join checksums answers with none, or with one of another type.
-    let full = answer.checksum_type().is_none_or(|kind| *kind == ChecksumType::FullObject);
-    let answered = answer.checksum_crc64_nvme().filter(|sum| full && !sum.contains('-'));
-    confirmed(&load.key, whole, answered)
-}
-
-async fn abort(destination: &Target, load: &Load, upload: &str) {
-    let call = destination
-        .s3
-        .abort_multipart_upload()
-        .bucket(&destination.bucket)
-        .key(&load.key)
-        .upload_id(upload)
-        .send();
-    let failure = match tokio::time::timeout(ABORTING, call).await {
-        Ok(Ok(_aborted)) => return,
-        Ok(Err(error)) => crate::aws::fault::fault("aborting", error).to_string(),
-        Err(_elapsed) => "no answer in time".to_owned(),
-    };
-    tracing::warn!(
-        bucket = destination.bucket,
-        key = load.key,
-        upload_id = upload,
-        error = failure,
-        "multipart upload not aborted"
-    );
-}
-
-/// The numbers, offsets and lengths of all parts.
-fn stretches(size: u64) -> impl Iterator<Item = (i32, u64, u64)> {
-    let part = part_size(size);
-    (1_i32..)
-        .zip((0..size.div_ceil(part)).map(move |index| index * part))
-        .map(move |(number, offset)| (number, offset, part.min(size - offset)))
-}
-
-fn part_size(size: u64) -> u64 {
-    if size <= PART * MOST_PARTS {
-        return PART;
-    }
-    size.div_ceil(MOST_PARTS).next_multiple_of(GRAIN)
-}
-
-fn combined(parts: &[Part]) -> u64 {
-    let mut parts = parts.iter();
-    let first = parts.next().map_or(0, |part| part.checksum);
-    parts.fold(first, |whole, part| {
-        crc_fast::checksum_combine(CrcAlgorithm::Crc64Nvme, whole, part.checksum, part.length)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::spool::deliver::LARGEST_OBJECT;
-
-    #[test]
-    fn parts_are_equal_and_never_too_many() {
-        for size in [(16 << 20) + 1, PART * MOST_PARTS, PART * MOST_PARTS + 1, LARGEST_OBJECT] {
-            let parts: Vec<_> = stretches(size).collect();
-            assert!(parts.len() <= 10_000);
-            assert_eq!(parts.iter().map(|part| part.2).sum::<u64>(), size);
-            let (_, all_but_last) = parts.split_last().unwrap();
-            assert!(all_but_last.iter().all(|part| part.2 == parts[0].2));
-            assert!(parts[0].2 <= 5 << 30);
-        }
-        assert_eq!(part_size(17 << 20), 8 << 20);
-    }
-
-    #[test]
-    fn the_checksum_of_the_whole_follows_from_its_parts() {
-        let bytes: Vec<u8> = (0..100_000_u32).map(|n| n.to_le_bytes()[0]).collect();
-        let parts: Vec<Part> = (1..)
-            .zip(bytes.chunks(33_333))
-            .map(|(number, chunk)| Part {
-                number,
-                length: u64::try_from(chunk.len()).unwrap(),
-                checksum: crc_fast::checksum(CrcAlgorithm::Crc64Nvme, chunk),
-                etag: None,
-            })
-            .collect();
-        assert_eq!(combined(&parts), crc_fast::checksum(CrcAlgorithm::Crc64Nvme, &bytes));
-    }
+    confirmed(&load.key, whole, answered(&answer))
 }

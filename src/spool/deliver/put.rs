@@ -1,6 +1,7 @@
 //! A file in one request.
 
-use super::{Load, Means, Refusal, Target, confirmed, content_type, header, read};
+use super::{Load, Means, Refusal, Target, confirmed, content_type, read};
+use crate::toolkit::s3::parts::{header, patience};
 
 pub(super) async fn deliver(
     destination: &Target,
@@ -19,7 +20,7 @@ pub(super) async fn deliver(
         .checksum_crc64_nvme(header(stretch.checksum))
         .body(stretch.body)
         .customize()
-        .config_override(Target::call(size))
+        .config_override(patience(size))
         .mutate_request(destination.notice());
     let call = if destination.is_over_tls() { call.disable_payload_signing() } else { call };
     let answer = call.send().await.map_err(|error| {

@@ -113,6 +113,14 @@ async fn no_message_of_a_group_overtakes_another_whatever_fails() {
         let mut random = fastrand::Rng::with_seed(seed);
         let mut bench = Bench::new("orders.fifo").await;
         bench.settings.concurrency = random.usize(3..30);
+        // Messages come into a batch after their locks, and after they are unpacked.
+        if seed % 2 == 1 {
+            let locks = config::Idempotency::new(config::IdempotencyStore::Memory);
+            bench.locks = Some((Store::memory(), locks));
+        }
+        if seed % 3 == 1 {
+            bench.settings.payload.steps = vec![config::Step::read("gzip?").unwrap()];
+        }
         let (groups, each, most) = (random.u32(1..6), random.u32(5..20), random.usize(2..12));
         for n in 0..each {
             for group in 0..groups {

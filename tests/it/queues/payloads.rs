@@ -139,7 +139,7 @@ async fn con_5_what_is_denied_or_breaks_off_is_retried_and_never_rejected() {
     assert_eq!(ground.wait_lines("seen", 1), ["hello"]);
     ground.wait_empty("q").await;
     let told = log_line(&daemon, &["message failed", "AccessDenied"]);
-    assert!(told.contains("fetching s3://drops/k") && told.contains("message_id"), "{told}");
+    assert!(told.contains("reading s3://drops/k") && told.contains("message_id"), "{told}");
     assert_eq!(logged(&daemon, &["message failed"]), 4, "{}", daemon.output());
     assert_eq!(ground.counts("dead").await, (0, 0));
     assert_eq!(stop(daemon), 0);

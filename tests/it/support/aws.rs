@@ -42,3 +42,8 @@ pub(crate) fn dynamodb(endpoint: &str) -> aws_sdk_dynamodb::Client {
 pub(crate) fn lambda(endpoint: &str) -> aws_sdk_lambda::Client {
     aws_sdk_lambda::Client::new(&settings(endpoint))
 }
+
+/// An SSM client.
+pub(crate) fn ssm(endpoint: &str) -> aws_sdk_ssm::Client {
+    aws_sdk_ssm::Client::new(&settings(endpoint))
+}

@@ -75,8 +75,11 @@ impl Exchange {
         let path = self.path().trim_start_matches('/');
         let of_object = path.split_once('/').is_some_and(|(_, key)| !key.is_empty());
         let upload = self.query("uploadId").is_some();
+        let copy = self.headers.contains_key("x-amz-copy-source");
         match (self.method.as_str(), of_object) {
+            ("PUT", true) if upload && copy => "UploadPartCopy",
             ("PUT", true) if upload => "UploadPart",
+            ("PUT", true) if copy => "CopyObject",
             ("PUT", true) => "PutObject",
             ("POST", true) if upload => "CompleteMultipartUpload",
             ("POST", true) if self.query("uploads").is_some() => "CreateMultipartUpload",
@@ -86,6 +89,7 @@ impl Exchange {
             ("GET", true) => "GetObject",
             ("HEAD", true) => "HeadObject",
             ("HEAD", false) => "HeadBucket",
+            ("POST", false) if self.query("delete").is_some() => "DeleteObjects",
             ("PUT", false) => "CreateBucket",
             ("GET", false) => "ListObjectsV2",
             _ => "Unknown",

@@ -30,6 +30,8 @@ pub(crate) enum Say {
     ErrorInOk(&'static str),
     /// Done as asked, and the connection closed in place of the reply.
     DoneAndCut,
+    /// Done as asked, with another body of the same length in the reply.
+    OtherBytes,
     /// Nothing, ever.
     Hang,
 }
@@ -112,6 +114,12 @@ async fn answer(
         Some(Say::DoneAndCut) => {
             drop(store.lock().unwrap().answer(&seen));
             Err(Cut)
+        }
+        Some(Say::OtherBytes) => {
+            let reply = store.lock().unwrap().answer(&seen);
+            let (head, body) = reply.into_parts();
+            let length = body.collect().await.expect("a whole body").to_bytes().len();
+            Ok(Response::from_parts(head, Full::from(vec![b'?'; length])))
         }
         Some(Say::Hang) => std::future::pending().await,
     };

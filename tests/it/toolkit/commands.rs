@@ -8,23 +8,23 @@ use crate::support::{
 use serde_json::{Value, json};
 
 /// Runs `longshore`, without a terminal.
-fn run<const N: usize>(server: &Emulator, args: [&str; N]) -> Finished {
+pub(super) fn run<const N: usize>(server: &Emulator, args: [&str; N]) -> Finished {
     at(server, longshore(args))
 }
 
-fn at(server: &Emulator, launch: Launch) -> Finished {
+pub(super) fn at(server: &Emulator, launch: Launch) -> Finished {
     launch.endpoint(&server.endpoint()).finish()
 }
 
 /// What the aws CLI says. Of SQS it must be told the endpoint: there it does not heed the
 /// environment.
-fn aws<const N: usize>(server: &Emulator, args: [&str; N]) -> Value {
+pub(super) fn aws<const N: usize>(server: &Emulator, args: [&str; N]) -> Value {
     let finished = at(server, program(&venv("aws"), args).env("AWS_DEFAULT_REGION", "us-east-1"));
     assert_eq!(finished.code, 0, "{}", finished.said());
     serde_json::from_str(&finished.stdout).unwrap()
 }
 
-fn document(finished: &Finished) -> Value {
+pub(super) fn document(finished: &Finished) -> Value {
     assert_eq!(finished.code, 0, "{}", finished.said());
     serde_json::from_str(&finished.stdout).unwrap()
 }

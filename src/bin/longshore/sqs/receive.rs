@@ -1,12 +1,11 @@
 //! `longshore sqs receive`: messages on standard output.
 
-use std::io::{self, Write};
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use longshore::aws::Aws;
-use longshore::error::{Error, Kind, Result};
+use longshore::error::{Error, Result};
 use longshore::message::{Attribute, Message};
 use longshore::toolkit::receive;
 use longshore::toolkit::sqs::{Queue, Reading};
@@ -14,6 +13,7 @@ use longshore::toolkit::transport::{CanReceive as _, Held as _};
 use serde_json::{Value, json};
 
 use crate::reach::Reach;
+use crate::say;
 
 /// Asks again until there are --max messages or an answer brings none. Without --delete they come
 /// again when their lease ends; with it, each is deleted once it has been printed.
@@ -75,15 +75,12 @@ pub(super) async fn run(args: &Args, reach: &Reach, json: bool) -> Result<u8> {
 
 /// What cannot be written was not received: it must not be deleted.
 fn print(message: &Message, json: bool) -> Result<()> {
-    let mut out = io::stdout().lock();
     let text = if json {
         document(message).to_string()
     } else {
         message.body.as_text().unwrap_or_default().to_owned()
     };
-    writeln!(out, "{text}")
-        .and_then(|()| out.flush())
-        .map_err(|error| Error::new(Kind::File, "writing to standard output").because(error))
+    say::written(text)
 }
 
 fn document(message: &Message) -> Value {

@@ -1,0 +1,80 @@
+//! How objects are written and fetched.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use longshore::error::Result;
+use longshore::toolkit::s3::Put;
+use longshore::toolkit::s3::cache::Cache;
+use longshore::units;
+
+/// How objects are written.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct Upload {
+    /// Write a file also where the object has the same content already
+    #[arg(long)]
+    pub(super) force: bool,
+    /// The storage class, such as INTELLIGENT_TIERING
+    #[arg(long, value_name = "CLASS")]
+    storage_class: Option<String>,
+    /// Encrypt with this KMS key: its id, ARN or alias
+    #[arg(long, value_name = "KEY")]
+    sse_kms_key_id: Option<String>,
+    /// The media type [default: by the end of the key]
+    #[arg(long, value_name = "TYPE")]
+    content_type: Option<String>,
+    /// The object's own metadata; may be repeated, or written as a JSON object
+    #[arg(long, value_name = "NAME=VALUE,…", value_parser = metadata)]
+    metadata: Vec<BTreeMap<String, String>>,
+}
+
+/// How objects are fetched.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct Download {
+    /// Keep what is fetched, and take it from there where it is the same
+    #[arg(long)]
+    cached: bool,
+    /// Where it is kept [default: $CACHE_DIRECTORY/s3, else $XDG_CACHE_HOME/longshore/s3, else
+    /// ~/.cache/longshore/s3]
+    #[arg(long, value_name = "DIR", requires = "cached")]
+    cache_directory: Option<PathBuf>,
+    /// Keep so much at most, and never more than 5 % of the free disk [default: 1GB]
+    #[arg(long, value_name = "SIZE", requires = "cached", value_parser = units::size)]
+    cache_limit: Option<u64>,
+}
+
+impl Upload {
+    pub(super) fn put(&self) -> Put {
+        let mut put = Put::new();
+        put.metadata = self.metadata.iter().cloned().flatten().collect();
+        put.storage_class.clone_from(&self.storage_class);
+        put.kms_key.clone_from(&self.sse_kms_key_id);
+        put.content_type.clone_from(&self.content_type);
+        put
+    }
+}
+
+impl Download {
+    pub(super) fn cache(&self) -> Result<Option<Cache>> {
+        if !self.cached {
+            return Ok(None);
+        }
+        let cache = match &self.cache_directory {
+            Some(directory) => Cache::at(directory),
+            None => Cache::of_this_user()?,
+        };
+        Ok(Some(match self.cache_limit {
+            Some(bytes) => cache.most(bytes),
+            None => cache,
+        }))
+    }
+}
+
+/// As the aws CLI takes it: `a=b,c=d`, or JSON where a value has a comma.
+fn metadata(text: &str) -> std::result::Result<BTreeMap<String, String>, String> {
+    if text.starts_with('{') {
+        return serde_json::from_str(text)
+            .map_err(|error| format!("no JSON object of texts: {error}"));
+    }
+    text.split(',').map(crate::sqs::pair).collect()
+}

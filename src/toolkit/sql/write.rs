@@ -1,0 +1,243 @@
+//! Records on their way into a table: each chunk one statement, all or none of a transaction.
+
+use super::Record;
+use super::session::Session;
+use super::statement::{Bound, Dialect, Statement};
+use super::table::{Column, Table};
+use super::value;
+use crate::error::{Error, Kind, Result};
+
+/// The most rows of one statement.
+pub(super) const MOST_ROWS: usize = 500;
+/// About how many bytes of values one statement may have, unless a single row has more. Servers
+/// refuse packets of more than 1 MiB at the least (`max_allowed_packet`).
+pub(super) const MOST_BYTES: usize = 512 << 10;
+/// The most values that a statement of either protocol may have.
+const MOST_VALUES: usize = 65_535;
+
+/// How many records were put into a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Inserted {
+    /// They are new.
+    pub inserted: u64,
+    /// There was a record with their primary key already, in the table or before them.
+    pub skipped: u64,
+}
+
+impl Inserted {
+    pub(super) const fn add(&mut self, other: Self) {
+        self.inserted += other.inserted;
+        self.skipped += other.skipped;
+    }
+}
+
+/// A record as it will be sent.
+#[derive(Debug)]
+pub(super) struct Row {
+    /// The places of its columns in the table; the table gives the others their default.
+    places: Vec<usize>,
+    values: Vec<Bound>,
+    bytes: usize,
+}
+
+impl Row {
+    /// # Errors
+    /// [`Kind::Invalid`]: a column that the table has not, a value that its column does not take, no
+    /// value for a column of the primary key.
+    pub(super) fn of(table: &Table, record: &Record) -> Result<Self> {
+        let mut fields = Vec::with_capacity(record.len());
+        for (name, value) in record {
+            let (place, column) = table.column(name)?;
+            let bound = value::bound(table.dialect, column, value)
+                .map_err(|wrong| Error::new(Kind::Invalid, wrong))?;
+            fields.push((place, bound));
+        }
+        fields.sort_by_key(|(place, _)| *place);
+        for (place, column) in table.key.iter().zip(table.key_columns()) {
+            let given = fields.iter().find(|(given, _)| given == place);
+            if given.is_none_or(|(_, value)| *value == Bound::Null) {
+                let what = format!("it has no {:?}, which is of the primary key", column.name);
+                return Err(Error::new(Kind::Invalid, what)
+                    .hint("without it nobody can tell whether the record is there already"));
+            }
+        }
+        let bytes = fields.iter().map(|(_, value)| value.size() + 2).sum();
+        let (places, values) = fields.into_iter().unzip();
+        Ok(Self { places, values, bytes })
+    }
+
+    fn value(&self, place: usize) -> Bound {
+        let at = self.places.iter().position(|own| *own == place);
+        at.and_then(|at| self.values.get(at)).cloned().unwrap_or(Bound::Null)
+    }
+
+    /// True where one statement can hold this row too, behind so many rows of so many bytes that
+    /// begin with this one.
+    pub(super) fn fits(&self, first: &Self, rows: usize, bytes: usize) -> bool {
+        let values = (rows + 1).saturating_mul(self.values.len().max(1));
+        self.places == first.places
+            && rows < MOST_ROWS
+            && bytes + self.bytes <= MOST_BYTES
+            && values <= MOST_VALUES
+    }
+
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+/// What becomes of a transaction whose statements went well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    Commit,
+    /// It was only to see whether they would.
+    Undo,
+}
+
+/// All of the rows, or none. Dropped midway, none; where the connection breaks at the very end, it is
+/// unknown, and doing it again does no harm.
+///
+/// # Errors
+/// [`Kind::Invalid`] where one of the rows is at fault.
+pub(super) async fn transact(
+    session: &mut Session<'_>,
+    table: &Table,
+    rows: &[Row],
+    end: End,
+) -> Result<Inserted> {
+    let what = format!("inserting into table {}", table.shown());
+    session.busy();
+    session.plain(&what, "BEGIN").await?;
+    let written = write(session, table, rows, &what).await;
+    match &written {
+        Ok(_) if end == End::Commit => session.plain(&what, "COMMIT").await?,
+        Ok(_) => session.plain(&what, "ROLLBACK").await?,
+        Err(error) if error.kind() == Kind::Invalid => session.plain(&what, "ROLLBACK").await?,
+        // The connection goes, and the transaction with it.
+        Err(_) => return written,
+    }
+    session.rest();
+    written
+}
+
+async fn write(
+    session: &mut Session<'_>,
+    table: &Table,
+    rows: &[Row],
+    what: &str,
+) -> Result<Inserted> {
+    let mut total = Inserted::default();
+    let mut rest = rows;
+    while let Some(first) = rest.first() {
+        let mut bytes = 0;
+        let count = rest
+            .iter()
+            .enumerate()
+            .take_while(|(place, row)| {
+                let fits = *place == 0 || row.fits(first, *place, bytes);
+                bytes += row.bytes();
+                fits
+            })
+            .count();
+        let (chunk, left) = rest.split_at(count);
+        total.add(match table.dialect {
+            Dialect::Mysql => mysql(session, table, chunk, what).await?,
+            Dialect::Postgresql => {
+                let inserted = session.execute(what, insert(table, chunk)).await?;
+                Inserted { inserted, skipped: size(chunk).saturating_sub(inserted) }
+            }
+        });
+        rest = left;
+    }
+    if table.dialect == Dialect::Postgresql {
+        // What is checked at the end is checked here, where it can still be told from a commit that
+        // nobody answered.
+        session.plain(what, "SET CONSTRAINTS ALL IMMEDIATE").await?;
+    }
+    Ok(total)
+}
+
+fn size(rows: &[Row]) -> u64 {
+    u64::try_from(rows.len()).unwrap_or(u64::MAX)
+}
+
+/// `ON DUPLICATE KEY` does not say which key, nor the server how many rows were new: both are found
+/// by counting. A row that another writer inserts between the two counts may be taken for ours.
+async fn mysql(
+    session: &mut Session<'_>,
+    table: &Table,
+    rows: &[Row],
+    what: &str,
+) -> Result<Inserted> {
+    let before = count(session, table, rows, what).await?;
+    session.execute(what, insert(table, rows)).await?;
+    let after = count(session, table, rows, what).await?;
+    if table.has_other_keys && after < size(rows) {
+        // Two rows of one primary key, or one that another key has swallowed.
+        for row in rows {
+            if count(session, table, std::slice::from_ref(row), what).await? == 0 {
+                return Err(Error::new(Kind::Invalid, what.to_owned()).because(
+                    "another record has its value of a unique key that is not the primary one",
+                ));
+            }
+        }
+    }
+    let inserted = after.saturating_sub(before);
+    Ok(Inserted { inserted, skipped: size(rows).saturating_sub(inserted) })
+}
+
+fn insert(table: &Table, rows: &[Row]) -> Statement {
+    let columns: Vec<(usize, &Column)> = rows
+        .iter()
+        .take(1)
+        .flat_map(|row| &row.places)
+        .filter_map(|&place| Some((place, table.columns.get(place)?)))
+        .collect();
+    let mut statement = Statement::new(table.dialect, "INSERT INTO ");
+    statement.table(table).words(" (");
+    for (at, (_, column)) in columns.iter().enumerate() {
+        statement.between(at, ", ").name(&column.name);
+    }
+    statement.words(") VALUES ");
+    for (at, row) in rows.iter().enumerate() {
+        statement.between(at, ", ").words("(");
+        for (at, (place, column)) in columns.iter().enumerate() {
+            statement.between(at, ", ").value(column, row.value(*place));
+        }
+        statement.words(")");
+    }
+    match table.dialect {
+        Dialect::Postgresql => {
+            statement.words(" ON CONFLICT (");
+            for (at, column) in table.key_columns().enumerate() {
+                statement.between(at, ", ").name(&column.name);
+            }
+            statement.words(") DO NOTHING");
+        }
+        Dialect::Mysql => {
+            statement.words(" ON DUPLICATE KEY UPDATE ");
+            for column in table.key_columns().take(1) {
+                statement.name(&column.name).words(" = ").name(&column.name);
+            }
+        }
+    }
+    statement
+}
+
+/// How many rows of the table have the primary key of one of these.
+async fn count(session: &mut Session<'_>, table: &Table, rows: &[Row], what: &str) -> Result<u64> {
+    let mut statement = Statement::new(table.dialect, "SELECT CAST(COUNT(*) AS CHAR) FROM ");
+    statement.table(table).words(" WHERE ");
+    for (at, row) in rows.iter().enumerate() {
+        statement.between(at, " OR ").words("(");
+        for (at, (place, column)) in table.key.iter().zip(table.key_columns()).enumerate() {
+            statement.between(at, " AND ").name(&column.name).words(" = ");
+            statement.key(column, row.value(*place));
+        }
+        statement.words(")");
+    }
+    let rows = session.rows(what, statement).await?;
+    let told = rows.into_iter().flatten().flatten().next();
+    told.and_then(|told| told.parse().ok())
+        .ok_or_else(|| Error::new(Kind::Corrupt, format!("{what}: the server counted nothing")))
+}
