@@ -63,7 +63,7 @@ async fn an_object_has_what_the_settings_say_and_what_has_no_key_is_rejected() {
     let s3 = aws::s3(&ground.upstream);
     s3.create_bucket().bucket("bodies").send().await.unwrap();
     let daemon = ground.run(
-        "[queue.q]\nqueue = \"q\"\ndead_letter_queue = \"dead\"\n\
+        "[queue.q]\nqueue = \"q\"\ndead_letter_queue = \"dead\"\nwait_time = 1\n\
          [queue.q.handler.s3]\nbucket = \"bodies\"\npath_style = true\n\
          key = \"of/{attribute.customer}.txt\"\n\
          storage_class = \"STANDARD_IA\"\nkms_key_id = \"alias/orders\"\n",

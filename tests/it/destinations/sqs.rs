@@ -69,7 +69,7 @@ async fn what_is_sent_on_keeps_its_attributes_and_ten_leave_in_a_call() {
         ground.send_with("q", &format!("body {n}"), &attributes).await;
     }
     let daemon = ground.run(
-        "[queue.q]\nqueue = \"q\"\n[queue.q.handler.sqs]\nqueue = \"archive.fifo\"\n\
+        "[queue.q]\nqueue = \"q\"\nwait_time = 1\n[queue.q.handler.sqs]\nqueue = \"archive.fifo\"\n\
          group = \"{message_id}\"\n",
     );
     ground.wait_empty("q").await;
