@@ -60,6 +60,16 @@ pub fn buckets(client: &Client) -> impl Stream<Item = Result<OwnBucket>> + Send 
 impl Bucket {
     /// Makes the bucket in the region of this connection; false where this account has it already.
     /// It is as private as AWS makes new buckets.
+    /// ```no_run
+    /// # use longshore::toolkit::s3::{Bucket, Put};
+    /// # async fn example(client: aws_sdk_s3::Client) -> longshore::error::Result<()> {
+    /// let bucket = Bucket::new(client, "james-abel-awsimple-test-bucket");
+    /// bucket.create().await?;
+    /// bucket.put_text("hello.txt", "hello world", "utf-8", &Put::new()).await?;
+    /// assert_eq!(bucket.text("hello.txt", "utf-8").await?, "hello world");
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`Refusal::BucketOfAnother`] where another account has one of this name; else what S3 says,

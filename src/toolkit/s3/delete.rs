@@ -39,6 +39,16 @@ impl Bucket {
     }
 
     /// Deletes the objects of all these keys, a thousand a call, and holds every failure in memory.
+    /// ```no_run
+    /// # use longshore::toolkit::s3::Bucket;
+    /// # async fn example(bucket: Bucket) -> longshore::error::Result<()> {
+    /// let keys =
+    ///     ["a-key/my-json-file.json", "a-key/another-json-file.json", "a-key/something-else.txt"];
+    /// let deleted = bucket.delete(keys).await?;
+    /// assert!(deleted.failed.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// Those that no other key would escape, such as a bucket that is not there; some may be

@@ -82,6 +82,17 @@ impl Bucket {
 
     /// The keys that begin with `prefix`, sorted, all in memory; for very many use
     /// [`list`](Self::list).
+    /// ```no_run
+    /// # use longshore::toolkit::s3::Bucket;
+    /// # async fn example(bucket: Bucket) -> longshore::error::Result<()> {
+    /// let keys = bucket.keys("a-key").await?;
+    /// assert_eq!(
+    ///     keys,
+    ///     ["a-key/another-json-file.json", "a-key/my-json-file.json", "a-key/something-else.txt"]
+    /// );
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`list`](Self::list).

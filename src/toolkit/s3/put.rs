@@ -101,6 +101,18 @@ impl Bucket {
     }
 
     /// Writes a text in an encoding: `utf-8`, or any label of the WHATWG's Encoding Standard.
+    /// ```no_run
+    /// # use longshore::toolkit::s3::{Bucket, Path, Put};
+    /// # async fn example(client: aws_sdk_s3::Client) -> longshore::error::Result<()> {
+    /// let path: Path = "s3://my-bucket/a-key/my-json-file.json".parse()?;
+    /// let bucket = Bucket::new(client, &*path.bucket);
+    /// let json = r#"{"this":"is", "some":"very", "cool":"json"}"#;
+    /// let options = Put::tiered().metadata("isVeryCool", "True");
+    /// bucket.put_text(&path.key, json, "utf-8", &options).await?;
+    /// assert_eq!(bucket.text(&path.key, "utf-8").await?, json);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`Kind::Invalid`] for an unknown encoding and for a character that it does not have; else as

@@ -152,22 +152,23 @@ async fn what_is_large_goes_in_parts_with_one_checksum_of_all() {
 async fn an_upload_that_fails_leaves_no_parts_behind() {
     let server = ScriptedS3::start();
     let bucket = bucket(&server.endpoint(), "my-bucket").await;
+    let large = bytes::Bytes::from(vec![b'x'; 17 << 20]);
     server.say("UploadPart", "k", Say::Error(403, "AccessDenied"));
-    let error = bucket.put("k", large(), &Put::new()).await.unwrap_err();
+    let error = bucket.put("k", large.clone(), &Put::new()).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Denied);
     assert!(
         error.to_string().contains("allow s3:PutObject on arn:aws:s3:::my-bucket/k"),
         "{error}"
     );
-    let short = stream::iter([Ok(bytes::Bytes::from(large()))]);
+    let short = stream::iter([Ok(large.clone())]);
     let error = bucket.put_stream("k", short, Some(1 << 30), &Put::new()).await.unwrap_err();
     assert!(error.to_string().contains("1073741824 were announced"), "{error}");
     assert_eq!((server.open_uploads(), server.objects().len()), (0, 0));
 
     // The yes was lost: what is there is what was sent.
     server.say("CompleteMultipartUpload", "k", Say::DoneAndCut);
-    assert_eq!(bucket.put("k", large(), &Put::new()).await.unwrap().size, 17 << 20);
+    assert_eq!(bucket.put("k", large.clone(), &Put::new()).await.unwrap().size, 17 << 20);
     server.say("CompleteMultipartUpload", "l", Say::ErrorInOk("InternalError"));
-    bucket.put("l", large(), &Put::new()).await.unwrap();
+    bucket.put("l", large.clone(), &Put::new()).await.unwrap();
     assert_eq!((server.open_uploads(), server.objects().len()), (0, 2));
 }
