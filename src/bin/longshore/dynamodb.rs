@@ -150,9 +150,9 @@ fn tell(told: &Told, facts: &Facts) {
         .collect();
     let mut words = format!("{name} is {status}\narn={arn}\nkey={key}");
     for (index, key) in &indexes {
-        words.push_str(&format!("\nindex {index}: key={key}"));
+        words = format!("{words}\nindex {index}: key={key}");
     }
-    words.push_str(&format!("\nabout {items} items of {bytes} bytes, counted every six hours"));
+    words = format!("{words}\nabout {items} items of {bytes} bytes, counted every six hours");
     let indexes: Vec<_> =
         indexes.iter().map(|(name, key)| json!({ "index": name, "key": key })).collect();
     let document = json!({ "table": name, "arn": arn, "status": status, "key": key,

@@ -1,5 +1,7 @@
 //! Many items: in batches of 25, each one confirmed, tried again or told.
 
+mod report;
+
 use std::collections::{HashSet, VecDeque};
 use std::pin::pin;
 
@@ -11,29 +13,13 @@ use super::item::{IntoItem, Item};
 use super::{Schema, Table};
 use crate::error::{Error, Kind, Result};
 
+pub use report::{Failed, WriteReport};
+
 /// The most items of one call (`BatchWriteItem` in the API reference). 25 of the largest are less
 /// than the 16 MB that a call may have.
 pub(crate) const MOST_ITEMS: usize = 25;
 /// So many are taken from a stream at once.
 const LOAD: usize = 4 * MOST_ITEMS;
-
-/// What came of writing many.
-#[derive(Debug, Default)]
-pub struct WriteReport {
-    /// How many were confirmed.
-    pub written: u64,
-    /// Those that were not.
-    pub failed: Vec<Failed>,
-}
-
-/// An item that was not written.
-#[derive(Debug)]
-pub struct Failed {
-    /// Its number in what was given, from 0.
-    pub number: u64,
-    /// Why.
-    pub error: Error,
-}
 
 /// What is done to one item.
 #[derive(Debug, Clone, PartialEq)]
@@ -219,22 +205,6 @@ impl Table {
         // It tells nothing about those that were sent: then none counts as written.
         let what = format!("writing a batch into the DynamoDB table {}", self.name);
         Err(Error::new(Kind::Transient, what).because("the answer names an item never sent"))
-    }
-}
-
-impl WriteReport {
-    /// # Errors
-    /// What all further items would meet as well.
-    fn take(&mut self, outcomes: Vec<Option<Error>>) -> Result<()> {
-        for outcome in outcomes {
-            let number = self.written + u64::try_from(self.failed.len()).unwrap_or(u64::MAX);
-            match outcome {
-                None => self.written += 1,
-                Some(error) if error.kind().is_of_destination() => return Err(error),
-                Some(error) => self.failed.push(Failed { number, error }),
-            }
-        }
-        Ok(())
     }
 }
 

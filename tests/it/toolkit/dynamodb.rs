@@ -157,6 +157,11 @@ fn table_by_its_verbs(server: &Emulator) {
     let read: Value = serde_json::from_str(&read.stdout).unwrap();
     assert_eq!((&read["raw"], &read["at"]), (&json!({ "B": "AAH/" }), &json!({ "N": "1" })));
 
+    lines_and_queries(server);
+    what_is_taken_away(server, key);
+}
+
+fn lines_and_queries(server: &Emulator) {
     let lines: Vec<String> = (1..=60)
         .map(|at| {
             if at == 7 {
@@ -194,7 +199,9 @@ fn table_by_its_verbs(server: &Emulator) {
     assert_eq!(last.stdout, "{\"at\":60,\"id\":\"l\",\"owner\":\"me\"}\n");
     run(server, ["dynamodb", "query", "things", "me", "--index", "no"])
         .expect(64, &["no index no", "owner-index"]);
+}
 
+fn what_is_taken_away(server: &Emulator, key: &str) {
     let cache = tempfile::tempdir().unwrap();
     let cache = cache.path().to_str().unwrap();
     for more in ["--cached", "--cached", "--refresh"] {

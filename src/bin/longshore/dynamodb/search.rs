@@ -56,7 +56,7 @@ pub(super) struct Scan {
     /// How old the cache may be [default: 6h]
     #[arg(long, value_name = "DURATION", value_parser = units::duration)]
     max_age: Option<Duration>,
-    /// Where the cache lies [default: $XDG_CACHE_HOME/longshore, else ~/.cache/longshore]
+    /// Where the cache lies, in place of the user's cache directory
     #[arg(long, value_name = "DIR")]
     cache_dir: Option<PathBuf>,
     /// No more than so many
