@@ -167,6 +167,17 @@ fn may_stand_elsewhere(setting: &str, mut lines: Vec<String>, environment: Envir
     }
 }
 
+/// The files that hold secrets in the reference.
+fn secrets() -> tempfile::TempDir {
+    let secrets = tempfile::tempdir().unwrap();
+    std::fs::write(secrets.path().join("redis-servers"), "redis://a\nredis://b").unwrap();
+    std::fs::write(secrets.path().join("database-url"), "postgresql://u:p@h/d").unwrap();
+    for name in ["aws-secret", "aws-token", "redis-password", "database-password"] {
+        std::fs::write(secrets.path().join(name), "x").unwrap();
+    }
+    secrets
+}
+
 /// Each `#key = value` is put to work alone, except for those that need or exclude another.
 #[test]
 fn the_examples_of_keys_without_default_are_sound() {
@@ -223,12 +234,7 @@ fn the_examples_of_keys_without_default_are_sound() {
             }
             _ => {}
         }
-        let secrets = tempfile::tempdir().unwrap();
-        std::fs::write(secrets.path().join("redis-servers"), "redis://a\nredis://b").unwrap();
-        std::fs::write(secrets.path().join("database-url"), "postgresql://u:p@h/d").unwrap();
-        for name in ["aws-secret", "aws-token", "redis-password", "database-password"] {
-            std::fs::write(secrets.path().join(name), "x").unwrap();
-        }
+        let secrets = secrets();
         let environment = Environment {
             credentials_directory: Some(secrets.path().to_owned()),
             ..Environment::default()
