@@ -193,28 +193,22 @@ fn the_examples_of_keys_without_default_are_sound() {
         let Some((key, _)) = setting.split_once(" = ") else { continue };
         let mut changed: Vec<String> = lines.iter().map(|&line| line.to_owned()).collect();
         changed[index] = setting.to_owned();
-        if key == "message_attributes" {
-            changed.retain(|line| !line.starts_with("attributes = "));
-        }
         if setting.ends_with(":uploads\"") {
             changed.retain(|line| line != "queue = \"uploads\"");
         }
-        if key == "servers_file" {
-            changed.retain(|line| !line.starts_with("servers = "));
-        }
         if key == "table" {
-            changed.retain(|line| !line.starts_with("servers = "));
             for line in &mut changed {
                 *line = line.replace("store = \"redis\"", "store = \"dynamodb\"");
             }
         }
-        if ["url", "url_file"].contains(&key) {
-            let parts = ["protocol = ", "host = ", "user = "];
-            changed.retain(|line| !parts.iter().any(|part| line.starts_with(part)));
-        }
-        if key == "ca_file" {
-            changed.retain(|line| !line.starts_with("tls = "));
-        }
+        let excluded: &[&str] = match key {
+            "url" | "url_file" => &["protocol = ", "host = ", "user = "],
+            "ca_file" => &["tls = "],
+            "message_attributes" => &["attributes = "],
+            "servers_file" | "table" => &["servers = "],
+            _ => &[],
+        };
+        changed.retain(|line| !excluded.iter().any(|start| line.starts_with(start)));
         let is_of_events = setting.ends_with(":events\"");
         if setting.ends_with(":notices\"") {
             changed.retain(|line| line != "queue = \"notices\"");
