@@ -58,6 +58,7 @@ fn every_key_that_is_read_stands_in_the_reference() {
         "print",
         "s3",
         "sns",
+        "sql",
         "sqs",
     ];
     for key in document.known() {
