@@ -26,6 +26,9 @@ pub(super) struct Upload {
     /// The object's own metadata; may be repeated, or written as a JSON object
     #[arg(long, value_name = "NAME=VALUE,…", value_parser = metadata)]
     metadata: Vec<BTreeMap<String, String>>,
+    /// Who may do what with it, such as public-read; the bucket must have ACLs enabled
+    #[arg(long, value_name = "ACL")]
+    acl: Option<String>,
 }
 
 /// How objects are fetched.
@@ -55,6 +58,7 @@ impl Upload {
         put.storage_class.clone_from(&self.storage_class);
         put.kms_key.clone_from(&self.sse_kms_key_id);
         put.content_type.clone_from(&self.content_type);
+        put.acl.clone_from(&self.acl);
         put
     }
 }
