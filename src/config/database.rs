@@ -58,8 +58,8 @@ pub enum SqlTls {
 }
 
 impl SqlProtocol {
-    /// Reads `mysql`, `mariadb`, `postgresql` or `postgres`; SQLAlchemy's driver behind a plus is
-    /// ignored, as in `mysql+pymysql`.
+    /// Reads `mysql`, `mariadb`, `postgresql` or `postgres`; a driver behind a plus is ignored,
+    /// as in `mysql+pymysql`.
     ///
     /// # Errors
     /// Names what there is.
@@ -152,7 +152,7 @@ impl DatabaseServer {
     }
 
     /// Reads `PROTOCOL[+DRIVER]://[USER[:PASSWORD]@]HOST[:PORT][/DATABASE][?OPTIONS]`, which is
-    /// SQLAlchemy's form too: the driver is ignored, user and password are percent-encoded.
+    /// the form of `SQLAlchemy` too: the driver is ignored, user and password are percent-encoded.
     ///
     /// Of the options, `charset` is ignored; `sslmode`, `sslrootcert` and `ssl_ca` say how the
     /// connection is encrypted.
@@ -245,29 +245,26 @@ impl DatabaseParts {
     /// # Errors
     /// The part that is wrong (`url`, `host`…) and why; nothing of it is secret.
     pub fn resolve(self) -> Result<DatabaseServer, (&'static str, String)> {
-        let mut server = match &self.url {
-            Some(url) => {
-                let twice = [
-                    ("protocol", self.protocol.is_some()),
-                    ("host", self.host.is_some()),
-                    ("port", self.port.is_some()),
-                    ("user", self.user.is_some()),
-                    ("database", self.database.is_some()),
-                ];
-                if let Some((key, _)) = twice.iter().find(|(_, written)| *written) {
-                    return Err((key, format!("the URL says {key} too; keep one")));
-                }
-                DatabaseServer::from_url(url.reveal()).map_err(|wrong| ("url", wrong))?
+        let mut server = if let Some(url) = &self.url {
+            let twice = [
+                ("protocol", self.protocol.is_some()),
+                ("host", self.host.is_some()),
+                ("port", self.port.is_some()),
+                ("user", self.user.is_some()),
+                ("database", self.database.is_some()),
+            ];
+            if let Some((key, _)) = twice.iter().find(|(_, written)| *written) {
+                return Err((key, format!("the URL says {key} too; keep one")));
             }
-            None => {
-                let protocol = self.protocol.unwrap_or(SqlProtocol::Mysql);
-                let host = self.host.ok_or(("host", "no host, and no URL".to_owned()))?;
-                let user = self.user.ok_or(("user", "no user, and no URL".to_owned()))?;
-                let host = host_name(&host).map_err(|wrong| ("host", wrong))?;
-                let port = self.port.unwrap_or(protocol.port());
-                let database = self.database;
-                DatabaseServer { host, port, user, database, ..DatabaseServer::of(protocol) }
-            }
+            DatabaseServer::from_url(url.reveal()).map_err(|wrong| ("url", wrong))?
+        } else {
+            let protocol = self.protocol.unwrap_or(SqlProtocol::Mysql);
+            let host = self.host.ok_or(("host", "no host, and no URL".to_owned()))?;
+            let user = self.user.ok_or(("user", "no user, and no URL".to_owned()))?;
+            let host = host_name(&host).map_err(|wrong| ("host", wrong))?;
+            let port = self.port.unwrap_or(protocol.port());
+            let database = self.database;
+            DatabaseServer { host, port, user, database, ..DatabaseServer::of(protocol) }
         };
         if server.user.is_empty() {
             return Err(("user", "the URL names no user; write USER@ before its host".to_owned()));

@@ -51,19 +51,18 @@ async fn records(body: &Body) -> Result<Vec<Record>> {
         let what = "the body is neither a JSON object nor an array of them";
         Error::new(Kind::Invalid, what).because(why.to_owned())
     };
-    let read = match body.as_bytes() {
-        Some(bytes) => serde_json::from_slice(bytes),
-        None => {
-            let body = body.clone();
-            let read = move || serde_json::from_reader(std::io::BufReader::new(body.reader()));
-            tokio::task::spawn_blocking(read).await.map_err(|failed| {
-                Error::new(Kind::File, "reading the body was cut off").because(failed)
-            })?
-        }
+    let read = if let Some(bytes) = body.as_bytes() {
+        serde_json::from_slice(bytes)
+    } else {
+        let body = body.clone();
+        let read = move || serde_json::from_reader(std::io::BufReader::new(body.reader()));
+        tokio::task::spawn_blocking(read).await.map_err(|failed| {
+            Error::new(Kind::File, "reading the body was cut off").because(failed)
+        })?
     };
-    let record = |value| match value {
-        Value::Object(record) => Ok(record),
-        _ => Err(wrong("it holds something else")),
+    let record = |value| {
+        let Value::Object(record) = value else { return Err(wrong("it holds something else")) };
+        Ok(record)
     };
     match read {
         Ok(Value::Array(values)) => values.into_iter().map(record).collect(),

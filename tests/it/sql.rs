@@ -1,5 +1,6 @@
 //! SQL databases: the toolkit, the command line and the handler, on MariaDB and PostgreSQL.
 
+mod each;
 mod encrypted;
 mod handling;
 mod inserting;

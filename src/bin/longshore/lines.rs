@@ -1,4 +1,4 @@
-//! Lines of standard input, each held only as far as it may be long.
+//! Lines of an input, each held only as far as it may be long.
 
 use longshore::error::{Error, Kind, Result};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt};
@@ -17,13 +17,15 @@ impl<R: AsyncBufRead + Unpin> Lines<R> {
         Self { from, most, line: Vec::new(), length: 0 }
     }
 
-    /// The next line without its end; or, in words, why it is no message. Nothing at the end.
+    /// The next line without its end; or, in words, why it cannot be taken. Nothing at the end.
     /// Cancel-safe: what was read of a line stays.
     pub(crate) async fn next(&mut self) -> Result<Option<std::result::Result<String, String>>> {
         loop {
-            let buffer = self.from.fill_buf().await.map_err(|error| {
-                Error::new(Kind::Usage, "reading standard input").because(error)
-            })?;
+            let buffer = self
+                .from
+                .fill_buf()
+                .await
+                .map_err(|error| Error::new(Kind::Usage, "reading the input").because(error))?;
             if buffer.is_empty() {
                 return Ok((self.length > 0).then(|| self.take()));
             }

@@ -82,9 +82,10 @@ impl Database {
                     each.run(&mut session, std::mem::take(&mut ready)).await?;
                     each.settle(
                         place,
-                        match error.kind() {
-                            Kind::Invalid => Fate::Refused(error),
-                            _ => Fate::Failed(error),
+                        if error.kind() == Kind::Invalid {
+                            Fate::Refused(error)
+                        } else {
+                            Fate::Failed(error)
                         },
                     );
                 }

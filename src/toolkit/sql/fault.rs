@@ -3,6 +3,8 @@
 //! By SQLSTATE for `PostgreSQL` (appendix A of its manual) and by number for `MySQL` and `MariaDB`
 //! (their server error references), whose SQLSTATE is HY000 for most of what matters here.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "the errors of sqlx keep growing")]
+
 use sqlx::error::DatabaseError;
 use sqlx::mysql::MySqlDatabaseError;
 
@@ -11,6 +13,9 @@ use crate::error::{Error, Kind};
 
 /// More of what a server says is not repeated: it may quote what it was sent.
 const MOST_TOLD: usize = 300;
+
+/// How `MySQL` and `MariaDB` refuse a subquery with several rows, where one is wanted.
+const OTHER_KEY: u16 = 1242;
 
 /// An error of the database at this place, while doing `what`.
 pub(super) fn fault(server: &DatabaseServer, what: &str, error: &sqlx::Error) -> Error {
@@ -46,7 +51,7 @@ fn unreachable_hint(server: &DatabaseServer, told: &str) -> String {
             "{address} shows a certificate that is not trusted here; name its authority with ca_file"
         );
     }
-    if told.to_ascii_lowercase().contains("tls") {
+    if told.contains("does not support TLS") {
         return format!("{address} offers no TLS; turn it on there, or set tls = \"disable\"");
     }
     format!(
@@ -59,16 +64,23 @@ fn of_server(server: &DatabaseServer, what: &str, refused: &dyn DatabaseError) -
     let number = refused.try_downcast_ref::<MySqlDatabaseError>().map(MySqlDatabaseError::number);
     let state = refused.code().unwrap_or_default();
     let kind = number.map_or_else(|| by_state(&state), |number| by_number(number, &state));
-    let message: String = refused.message().chars().take(MOST_TOLD).collect();
+    let mut message: String = refused.message().chars().take(MOST_TOLD).collect();
+    if number == Some(OTHER_KEY) {
+        // The statement has been made such that it fails in this way.
+        "another record has its value of a unique key that is not the primary one"
+            .clone_into(&mut message);
+    }
     let code = number.map_or_else(|| state.to_string(), |number| number.to_string());
     let place = if kind == Kind::Invalid { String::new() } else { format!(", {server}") };
     let told = Error::new(kind, format!("{what}{place}")).because(format!("{message} ({code})"));
     let user = &server.user;
     match kind {
         Kind::Credentials => told.hint(format!("check user and password; the user is {user}")),
+        // MySQL and MariaDB want the right to UPDATE even where nothing is changed.
         Kind::Denied => told.hint(format!(
-            "let {user} do it (GRANT SELECT, INSERT ON the table TO the user), on a server that \
-             takes writes"
+            "let {user} do it (GRANT SELECT, INSERT{} ON the table TO the user), on a server that \
+             takes writes",
+            if number.is_some() { ", UPDATE" } else { "" }
         )),
         Kind::Missing => told.hint("check the names of database, schema and table"),
         _ => told,
@@ -107,8 +119,10 @@ fn by_number(number: u16, state: &str) -> Kind {
             Kind::Unreachable
         }
         1064 => Kind::Bug,
-        1054 | 1264 | 1265 | 1292 | 1364 | 1366 | 1406 | 1411 | 1416 | 1690 | 1906 | 3105
-        | 3140 | 3141 | 3819 | 4025 => Kind::Invalid,
+        // A letter that the column's character set has not is 1267; 1118 and 1153 are rows that are
+        // too large.
+        1054 | 1118 | 1153 | 1264 | 1265 | 1267 | 1292 | 1364 | 1366 | 1406 | 1411 | 1416
+        | 1690 | 1906 | 3105 | 3140 | 3141 | 3819 | 4025 | OTHER_KEY => Kind::Invalid,
         // Locks: a deadlock is 40001 by its state and 1213 by its number.
         1205 | 1213 => Kind::Transient,
         _ => match state.get(..2).unwrap_or_default() {

@@ -131,11 +131,11 @@ impl Database {
     async fn patiently(&self, table: &Table, rows: &[Row], end: End) -> Result<Inserted> {
         let mut tries = 1;
         loop {
-            let tried = async {
+            let attempt = async {
                 let mut session = self.sessions.take().await?;
                 transact(&mut session, table, rows, end).await
             };
-            match tried.await {
+            match attempt.await {
                 Err(error) if error.kind().passes_by_itself() && tries < TRIES => {
                     tokio::time::sleep(AFTER_FAILURE.delay(tries, fastrand::f64())).await;
                     tries += 1;

@@ -99,7 +99,17 @@ impl Cells for MySqlRow {
                 let number: Option<f64> = self.try_get_unchecked(place)?;
                 Ok(number.map_or(Cell::Null, Cell::Float))
             }
-            _ => bytes(self, place),
+            Form::Integer
+            | Form::Decimal
+            | Form::Bool
+            | Form::Text
+            | Form::Binary
+            | Form::Json
+            | Form::Date
+            | Form::Moment
+            | Form::Instant
+            | Form::Bits
+            | Form::Other => bytes(self, place),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Connections to one database: made when they are needed, kept while idle, and never used again
 //! after a statement or a transaction that was left in its middle.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::fault::{fault, no_answer};
 use super::statement::Statement;
-use crate::config::{DatabaseServer, SqlProtocol, SqlTls};
+use crate::config::{DatabaseServer, Secret, SqlProtocol, SqlTls};
 use crate::error::{Error, Kind, Result};
 
 /// A database counts its connections; more of them wait here for their turn.
@@ -22,6 +23,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) const STATEMENT_TIMEOUT: Duration = Duration::from_mins(1);
 /// How long the first row of an answer, or the next one, may take.
 pub(super) const ROW_TIMEOUT: Duration = Duration::from_mins(10);
+
+/// How a certificate begins in a file.
+const CERTIFICATE: &[u8] = b"-----BEGIN CERTIFICATE-----";
 
 /// Bad data is an error and never a warning; zero is a value and not "the next number".
 const MYSQL_SESSION: &str = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,\
@@ -92,23 +96,39 @@ impl Sessions {
 }
 
 async fn connect(server: &DatabaseServer) -> sqlx::Result<Line> {
+    let authorities = match &server.ca_file {
+        Some(file) => authorities(file).await?,
+        None => Vec::new(),
+    };
     match server.protocol {
         SqlProtocol::Mysql | SqlProtocol::Mariadb => {
-            let mut connection = mysql_options(server).connect().await?;
+            let mut connection = mysql_options(server, authorities).connect().await?;
             for statement in [MYSQL_SESSION, MYSQL_ISOLATION] {
                 sqlx::raw_sql(statement).execute(&mut connection).await?;
             }
             Ok(Line::MySql(connection))
         }
         SqlProtocol::Postgresql => {
-            let mut connection = postgres_options(server).connect().await?;
+            let mut connection = postgres_options(server, authorities).connect().await?;
             sqlx::raw_sql("SET TIME ZONE 'UTC'").execute(&mut connection).await?;
             Ok(Line::Postgres(connection))
         }
     }
 }
 
-fn mysql_options(server: &DatabaseServer) -> MySqlConnectOptions {
+/// The driver would take a file without certificates, and trust none.
+async fn authorities(file: &Path) -> sqlx::Result<Vec<u8>> {
+    let wrong = |why: String| {
+        sqlx::Error::Configuration(format!("ca_file {}: {why}", file.display()).into())
+    };
+    let pem = tokio::fs::read(file).await.map_err(|error| wrong(error.to_string()))?;
+    if !pem.windows(CERTIFICATE.len()).any(|part| part == CERTIFICATE) {
+        return Err(wrong("it holds no certificate in PEM".to_owned()));
+    }
+    Ok(pem)
+}
+
+fn mysql_options(server: &DatabaseServer, authorities: Vec<u8>) -> MySqlConnectOptions {
     let mode = match server.tls {
         SqlTls::Disable => MySqlSslMode::Disabled,
         SqlTls::Prefer => MySqlSslMode::Preferred,
@@ -130,13 +150,12 @@ fn mysql_options(server: &DatabaseServer) -> MySqlConnectOptions {
     if let Some(database) = &server.database {
         options = options.database(database);
     }
-    match &server.ca_file {
-        Some(file) => options.ssl_ca(file),
-        None => options,
-    }
+    options.ssl_ca_from_pem(authorities)
 }
 
-fn postgres_options(server: &DatabaseServer) -> PgConnectOptions {
+/// The driver reads the variables of libpq (`PGPASSWORD`, `PGSSLROOTCERT`); what is not written here
+/// must not come from there.
+fn postgres_options(server: &DatabaseServer, authorities: Vec<u8>) -> PgConnectOptions {
     let mode = match server.tls {
         SqlTls::Disable => PgSslMode::Disable,
         SqlTls::Prefer => PgSslMode::Prefer,
@@ -144,21 +163,16 @@ fn postgres_options(server: &DatabaseServer) -> PgConnectOptions {
         SqlTls::VerifyCa => PgSslMode::VerifyCa,
         SqlTls::VerifyFull => PgSslMode::VerifyFull,
     };
-    let mut options = PgConnectOptions::new_without_pgpass()
+    PgConnectOptions::new_without_pgpass()
         .host(&server.host)
         .port(server.port)
         .username(&server.user)
         .database(server.database.as_deref().unwrap_or(&server.user))
         .ssl_mode(mode)
+        .ssl_root_cert_from_pem(authorities)
+        .password(server.password.as_ref().map_or("", Secret::reveal))
         .application_name("longshore")
-        .disable_statement_logging();
-    if let Some(password) = &server.password {
-        options = options.password(password.reveal());
-    }
-    match &server.ca_file {
-        Some(file) => options.ssl_root_cert(file),
-        None => options,
-    }
+        .disable_statement_logging()
 }
 
 impl Session<'_> {

@@ -97,8 +97,8 @@ impl Statement {
         match self.dialect {
             Dialect::Mysql => self.sql.push('?'),
             Dialect::Postgresql => {
-                let (place, cast) = (self.values.len(), &column.cast);
-                self.sql.push_str(&format!("${place}::{cast}"));
+                let place = self.values.len().to_string();
+                self.sql.extend(["$", &place, "::", &column.cast]);
             }
         }
         self
@@ -110,7 +110,7 @@ impl Statement {
             return self.value(column, value);
         }
         self.values.push(value);
-        self.sql.push_str(&format!("CAST(? AS {})", column.cast));
+        self.sql.extend(["CAST(? AS ", &column.cast, ")"]);
         self
     }
 

@@ -5,7 +5,7 @@ mod postgres;
 
 use super::session::Session;
 use super::statement::{Dialect, Statement};
-use crate::config::DatabaseServer;
+use crate::config::{DatabaseServer, SqlProtocol};
 use crate::error::{Error, Kind, Result};
 
 /// How values of a column look in JSON.
@@ -63,6 +63,8 @@ pub(super) struct Table {
     pub(super) has_other_keys: bool,
     /// What its engine does can be taken back.
     pub(super) is_transactional: bool,
+    /// The most bytes that the server takes of one row.
+    pub(super) most_bytes: usize,
 }
 
 /// True where there is such a table or view and the user may know of it.
@@ -125,7 +127,7 @@ impl Table {
         let wrong = |why: &str| Error::new(Kind::Missing, format!("table {} {why}", self.shown()));
         if self.key.is_empty() {
             return Err(wrong("has no primary key, by which existing records are known")
-                .hint("give it one: ALTER TABLE … ADD PRIMARY KEY (…)"));
+                .hint("give it one that is not deferrable: ALTER TABLE … ADD PRIMARY KEY (…)"));
         }
         if !self.is_transactional {
             return Err(wrong("lies in an engine without transactions")
@@ -138,11 +140,13 @@ impl Table {
 fn missing(server: &DatabaseServer, schema: &str, name: &str) -> Error {
     let user = &server.user;
     let hint = match server.protocol {
-        crate::config::SqlProtocol::Postgresql => format!(
+        SqlProtocol::Postgresql => format!(
             "make it, or correct the names: {schema} is a schema, looked for in the database {}",
             server.database.as_deref().unwrap_or(user)
         ),
-        _ => format!("make it, correct the names ({schema} is a database), or let {user} see it"),
+        SqlProtocol::Mysql | SqlProtocol::Mariadb => {
+            format!("make it, correct the names ({schema} is a database), or let {user} see it")
+        }
     };
     Error::new(Kind::Missing, format!("there is no table {schema}.{name}, {server}")).hint(hint)
 }

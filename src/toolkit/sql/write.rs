@@ -12,10 +12,13 @@ pub(super) const MOST_ROWS: usize = 500;
 /// About how many bytes of values one statement may have, unless a single row has more. Servers
 /// refuse packets of more than 1 MiB at the least (`max_allowed_packet`).
 pub(super) const MOST_BYTES: usize = 512 << 10;
+/// What a value takes besides itself, at the most: its type and its length.
+const AROUND_VALUE: usize = 11;
 /// The most values that a statement of either protocol may have.
 const MOST_VALUES: usize = 65_535;
 
-/// How many records were put into a table.
+/// How many records were put into a table. `MySQL` and `MariaDB` do not tell; there, a record that
+/// somebody else inserts at the same moment may be counted as inserted instead of skipped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Inserted {
     /// They are new.
@@ -43,7 +46,7 @@ pub(super) struct Row {
 impl Row {
     /// # Errors
     /// [`Kind::Invalid`]: a column that the table has not, a value that its column does not take, no
-    /// value for a column of the primary key.
+    /// value for a column of the primary key, more bytes than the server takes.
     pub(super) fn of(table: &Table, record: &Record) -> Result<Self> {
         let mut fields = Vec::with_capacity(record.len());
         for (name, value) in record {
@@ -61,7 +64,14 @@ impl Row {
                     .hint("without it nobody can tell whether the record is there already"));
             }
         }
-        let bytes = fields.iter().map(|(_, value)| value.size() + 2).sum();
+        let bytes = fields.iter().map(|(_, value)| value.size() + AROUND_VALUE).sum();
+        if bytes > table.most_bytes {
+            let most = table.most_bytes;
+            let what = format!("it has about {bytes} bytes, and the server takes at most {most}");
+            return Err(Error::new(Kind::Invalid, what).hint(
+                "shorten it, or raise max_allowed_packet where the server is MySQL or MariaDB",
+            ));
+        }
         let (places, values) = fields.into_iter().unzip();
         Ok(Self { places, values, bytes })
     }
@@ -161,8 +171,7 @@ fn size(rows: &[Row]) -> u64 {
     u64::try_from(rows.len()).unwrap_or(u64::MAX)
 }
 
-/// `ON DUPLICATE KEY` does not say which key, nor the server how many rows were new: both are found
-/// by counting. A row that another writer inserts between the two counts may be taken for ours.
+/// The server does not say how many rows were new, which is found by counting.
 async fn mysql(
     session: &mut Session<'_>,
     table: &Table,
@@ -172,16 +181,6 @@ async fn mysql(
     let before = count(session, table, rows, what).await?;
     session.execute(what, insert(table, rows)).await?;
     let after = count(session, table, rows, what).await?;
-    if table.has_other_keys && after < size(rows) {
-        // Two rows of one primary key, or one that another key has swallowed.
-        for row in rows {
-            if count(session, table, std::slice::from_ref(row), what).await? == 0 {
-                return Err(Error::new(Kind::Invalid, what.to_owned()).because(
-                    "another record has its value of a unique key that is not the primary one",
-                ));
-            }
-        }
-    }
     let inserted = after.saturating_sub(before);
     Ok(Inserted { inserted, skipped: size(rows).saturating_sub(inserted) })
 }
@@ -216,12 +215,28 @@ fn insert(table: &Table, rows: &[Row]) -> Statement {
         }
         Dialect::Mysql => {
             statement.words(" ON DUPLICATE KEY UPDATE ");
-            for column in table.key_columns().take(1) {
-                statement.name(&column.name).words(" = ").name(&column.name);
-            }
+            known(&mut statement, table);
         }
     }
     statement
+}
+
+/// Leaves the row that is there as it is. `ON DUPLICATE KEY` means every unique key, and a row that
+/// another one than the primary key keeps out would be lost silently: of such a row this fails the
+/// whole statement with error 1242, for MySQL and MariaDB have no word that does.
+fn known(statement: &mut Statement, table: &Table) {
+    let Some(first) = table.key_columns().next() else { return };
+    statement.name(&first.name).words(" = ");
+    if table.has_other_keys {
+        statement.words("IF(IF(");
+        for (at, Column { name, .. }) in table.key_columns().enumerate() {
+            statement.between(at, " AND ").name(name).words(" <=> VALUES(").name(name).words(")");
+        }
+        statement.words(", 1, (SELECT 1 UNION ALL SELECT 2)), ");
+        statement.name(&first.name).words(", ").name(&first.name).words(")");
+    } else {
+        statement.name(&first.name);
+    }
 }
 
 /// How many rows of the table have the primary key of one of these.

@@ -31,7 +31,8 @@ async fn hauls(server: Server) {
     let server = Mutex::new(server);
     let load = Load {
         handler: format!(
-            "[queue.load.handler.sql]\nurl_file = {file:?}\nschema = \"shop\"\ntable = \"hauled\"\n"
+            "[queue.load.handler.sql]\nurl_file = \"{}\"\nschema = \"shop\"\ntable = \"hauled\"\n",
+            file.display()
         ),
         arrived,
         fail: async || server.lock().unwrap().kill(),

@@ -13,7 +13,7 @@ async fn encrypts(kind: Kind) {
         let mut place = DatabaseServer::from_url(&server.url()).unwrap();
         place.tls = tls;
         place.ca_file = trusted.then(|| server.authority());
-        place.host = host.to_owned();
+        host.clone_into(&mut place.host);
         Database::new(place)
     };
     let cipher = async |tls, trusted| with(tls, trusted, "127.0.0.1").ping().await.unwrap().cipher;
@@ -34,6 +34,16 @@ async fn encrypts(kind: Kind) {
     let other = refused(SqlTls::VerifyFull, true, "localhost").await;
     assert!(other.to_string().contains("certificate"), "{other}");
     assert!(with(SqlTls::VerifyCa, true, "localhost").ping().await.unwrap().cipher.is_some());
+
+    // A file of authorities that is none trusts nobody, and is named.
+    for (file, why) in [("/no/such/ca.pem", "No such file"), ("/dev/null", "no certificate")] {
+        let mut place = DatabaseServer::from_url(&server.url()).unwrap();
+        (place.tls, place.ca_file) = (SqlTls::VerifyFull, Some(file.into()));
+        let error = Database::new(place).ping().await.unwrap_err();
+        assert_eq!(error.kind(), Fault::Settings, "{error}");
+        let told = error.to_string();
+        assert!(told.contains(&format!("ca_file {file}: ")) && told.contains(why), "{told}");
+    }
 }
 
 #[tokio::test]

@@ -12,9 +12,10 @@ fn settings(server: &Server, ground: &Ground) -> String {
     let file = ground.path("database-url");
     std::fs::write(&file, server.url()).unwrap();
     format!(
-        "[queue.q]\nqueue = \"q\"\nwait_time = 1\nset_aside = {:?}\n\
-         [queue.q.handler.sql]\nurl_file = {file:?}\nschema = \"shop\"\ntable = \"orders\"\n",
-        ground.path("aside"),
+        "[queue.q]\nqueue = \"q\"\nwait_time = 1\nset_aside = \"{}\"\n\
+         [queue.q.handler.sql]\nurl_file = \"{}\"\nschema = \"shop\"\ntable = \"orders\"\n",
+        ground.path("aside").display(),
+        file.display(),
     )
 }
 

@@ -1,7 +1,11 @@
 //! Many records, bad records, records that are there already.
 
 use super::{connect, fetched, record};
-use crate::support::database::{Database as Server, Kind, mariadb, postgres};
+use crate::support::{
+    PATIENCE,
+    database::{Database as Server, Kind, mariadb, postgres},
+    eventually,
+};
 use longshore::{
     error::Kind as Fault,
     toolkit::sql::{Clause, Operator, Record},
@@ -99,6 +103,12 @@ async fn names_the_bad_one(server: &Server) {
         );
         assert_eq!(server.sql("SELECT COUNT(*) FROM notes").trim(), "1", "{what}: half a chunk");
     }
+    // Nor is one lost because another one of its key follows.
+    let both = [9000, 2000].map(|code| json!({"id": 200, "code": code, "size": 1, "who": "ann"}));
+    let error = database.insert_or_ignore("shop", "notes", both.map(record)).await.unwrap_err();
+    assert!(error.to_string().starts_with("record 1 "), "{error}");
+    assert_eq!(server.sql("SELECT COUNT(*) FROM notes").trim(), "1");
+    leaves_no_transaction(server);
     // Those of the chunks before are in, and nothing is lost by inserting again.
     let records = |last: Value| {
         let last = record(last);
@@ -124,9 +134,37 @@ async fn names_the_bad_one(server: &Server) {
     assert_eq!(server.sql("SELECT code FROM notes WHERE id = 1").trim(), "1");
 }
 
+/// Whatever went wrong: no connection that serves the next one still is in one.
+fn leaves_no_transaction(server: &Server) {
+    let open = match server.kind {
+        Kind::Mariadb => "SELECT COUNT(*) FROM information_schema.INNODB_TRX",
+        Kind::Postgres => {
+            "SELECT COUNT(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'"
+        }
+    };
+    eventually("no transaction is left", PATIENCE, || server.sql(open).trim() == "0");
+}
+
 #[tokio::test]
 async fn a_bad_record_is_named_on_mariadb() {
-    names_the_bad_one(&mariadb()).await;
+    let server = mariadb();
+    names_the_bad_one(&server).await;
+    // Also one with a letter that the key cannot hold, and one that is more than a packet.
+    server.sql(
+        "CREATE TABLE old (name VARCHAR(9) CHARACTER SET latin1 PRIMARY KEY, doc LONGTEXT); \
+         SET GLOBAL max_allowed_packet = 1048576",
+    );
+    let database = connect(&server);
+    let good = record(json!({"name": "é"}));
+    let letter = record(json!({"name": "😀"}));
+    let large = record(json!({"name": "large", "doc": "x".repeat(1 << 20)}));
+    for (bad, why) in [(letter, "(1267)"), (large, "max_allowed_packet")] {
+        let error =
+            database.insert_or_ignore("shop", "old", [good.clone(), bad]).await.unwrap_err();
+        let told = error.to_string();
+        assert!(told.starts_with("record 2 ") && told.contains(why), "{told}");
+        assert_eq!(server.sql("SELECT COUNT(*) FROM old").trim(), "0");
+    }
 }
 
 #[tokio::test]
@@ -261,6 +299,9 @@ async fn tables_without_key_or_transactions_are_refused() {
         if server.kind == Kind::Mariadb {
             server.sql("CREATE TABLE old (id INT PRIMARY KEY) ENGINE = MyISAM");
             assert!(insert("old").await.contains("ENGINE = InnoDB"));
+        } else {
+            server.sql("CREATE TABLE late (id INT PRIMARY KEY DEFERRABLE)");
+            assert!(insert("late").await.contains("one that is not deferrable"));
         }
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use futures_util::{Stream, stream};
+use futures_util::stream;
 use longshore::error::{Error, Kind, Result};
 use longshore::toolkit::sql::{Database, Inserted, Record};
 use serde_json::Value;
@@ -45,14 +45,6 @@ pub(super) async fn run(database: &Database, args: &Args) -> Result<Inserted> {
         progress.show(count.load(Ordering::Relaxed), String::new());
         Ok(record.map(|record| (record, (lines, count))))
     });
-    insert(database, args, records).await
-}
-
-async fn insert(
-    database: &Database,
-    args: &Args,
-    records: impl Stream<Item = Result<Record>>,
-) -> Result<Inserted> {
     database.insert_stream(&args.schema, &args.table, records).await
 }
 

@@ -1,6 +1,7 @@
 //! Which database: by a URL or its parts. A password comes from a file or the environment, never
 //! from the command line, which every process of the host can read.
 
+use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 
 use longshore::config::{DatabaseParts, DatabaseServer, Secret, SqlProtocol, SqlTls, env};
@@ -8,9 +9,14 @@ use longshore::error::{Error, Kind, Result};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Place {
-    /// PROTOCOL://USER@HOST[:PORT][/DATABASE], without a password [default: $LONGSHORE_SQL_URL,
-    /// which may hold one]
-    #[arg(long, global = true, value_parser = url)]
+    // No parser of its own: what it refuses would be repeated, password and all.
+    #[arg(
+        long,
+        global = true,
+        value_parser = |text: &str| Ok::<_, Infallible>(Secret::new(text)),
+        help = "PROTOCOL://USER@HOST[:PORT][/DATABASE], without a password \
+                [default: $LONGSHORE_SQL_URL, which may hold one]"
+    )]
     url: Option<Secret>,
     /// A file with the URL, password and all
     #[arg(long, global = true, value_name = "FILE", conflicts_with = "url")]
@@ -30,7 +36,7 @@ pub(super) struct Place {
     /// A file with the password [default: $LONGSHORE_SQL_PASSWORD]
     #[arg(long, global = true, value_name = "FILE")]
     password_file: Option<PathBuf>,
-    /// The database of the connection; `PostgreSQL` needs one unless it is named as the user
+    /// The database of the connection; PostgreSQL needs one unless it is named as the user
     #[arg(long, global = true)]
     database: Option<String>,
     /// disable, prefer (unless told otherwise), require, verify-ca or verify-full
@@ -41,13 +47,14 @@ pub(super) struct Place {
     ca_file: Option<PathBuf>,
 }
 
-fn url(text: &str) -> std::result::Result<Secret, String> {
-    if DatabaseServer::from_url(text)?.password.is_some() {
-        return Err("the password would be seen by every process; put the URL into a file, and \
-                    name it with --url-file"
-            .to_owned());
+fn without_password(url: Secret) -> Result<Secret> {
+    let server = DatabaseServer::from_url(url.reveal());
+    if server.is_ok_and(|server| server.password.is_some()) {
+        let what = "every process of this host could read the password in --url";
+        let hint = "put the URL into a file, and name it with --url-file";
+        return Err(Error::new(Kind::Usage, what).hint(hint));
     }
-    Ok(Secret::new(text))
+    Ok(url)
 }
 
 impl Place {
@@ -58,7 +65,7 @@ impl Place {
             value.map(Secret::new)
         };
         let url = match self.url {
-            Some(url) => Some(url),
+            Some(url) => Some(without_password(url)?),
             None => from_file(self.url_file)?,
         };
         let named = url.is_some() || self.host.is_some();

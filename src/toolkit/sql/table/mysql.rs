@@ -21,9 +21,13 @@ const COLUMNS: [&str; 3] = [
     " ORDER BY c.ORDINAL_POSITION",
 ];
 
+/// What a packet holds besides the values of its row.
+const AROUND_ROW: usize = 64;
+
 /// Views have no engine.
 const ENGINE: [&str; 3] = [
-    "SELECT VERSION(), e.TRANSACTIONS FROM information_schema.TABLES t \
+    "SELECT VERSION(), e.TRANSACTIONS, CAST(@@max_allowed_packet AS CHAR) \
+     FROM information_schema.TABLES t \
      LEFT JOIN information_schema.ENGINES e ON e.ENGINE = t.ENGINE WHERE t.TABLE_SCHEMA = ",
     " AND t.TABLE_NAME = ",
     "",
@@ -65,6 +69,7 @@ pub(super) async fn ask(
         .first()
         .is_some_and(|version| version.as_ref().is_some_and(|version| version.contains("MariaDB")));
     let is_transactional = engine.get(1).is_none_or(|yes| yes.as_deref() != Some("NO"));
+    let packet = engine.get(2).and_then(|bytes| bytes.as_ref()?.parse::<usize>().ok());
     let mut json = Vec::new();
     if is_mariadb {
         let rows = session.rows(what, about(dialect, JSON_COLUMNS, schema, name)).await?;
@@ -86,6 +91,7 @@ pub(super) async fn ask(
         key,
         has_other_keys: !others.is_empty(),
         is_transactional,
+        most_bytes: packet.unwrap_or(usize::MAX).saturating_sub(AROUND_ROW),
     })
 }
 
@@ -121,7 +127,14 @@ fn key_cast(form: Form, kind: &str, shown: &str) -> String {
         Form::Date => "date".to_owned(),
         Form::Moment | Form::Instant => format!("datetime{size}"),
         Form::Binary if kind == "binary" => shown.to_owned(),
-        _ => String::new(),
+        Form::Integer
+        | Form::Float { .. }
+        | Form::Bool
+        | Form::Text
+        | Form::Binary
+        | Form::Json
+        | Form::Bits
+        | Form::Other => String::new(),
     }
 }
 

@@ -15,7 +15,8 @@ const EXISTS: [&str; 3] = [
 ];
 
 /// A domain counts as what it is made of. With -1 the name of a type stands for any length: with
-/// one, a cast would cut off silently what an assignment refuses.
+/// one, a cast would cut off silently what an assignment refuses. `ON CONFLICT` takes no key that is
+/// deferrable.
 const COLUMNS: [&str; 3] = [
     "SELECT a.attname::text, b.typname::text, pg_catalog.format_type(b.oid, -1), \
             pg_catalog.format_type(a.atttypid, a.atttypmod), \
@@ -25,11 +26,14 @@ const COLUMNS: [&str; 3] = [
      JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
      JOIN pg_catalog.pg_type t ON t.oid = a.atttypid \
      JOIN pg_catalog.pg_type b ON b.oid = CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.oid END \
-     LEFT JOIN pg_catalog.pg_index i ON i.indrelid = c.oid AND i.indisprimary \
+     LEFT JOIN pg_catalog.pg_index i ON i.indrelid = c.oid AND i.indisprimary AND i.indimmediate \
      WHERE n.nspname = ",
     " AND c.relname = ",
     " AND c.relkind IN ('r', 'p', 'v', 'm', 'f') ORDER BY a.attnum",
 ];
+
+/// What the server holds of one message in its memory: 1 GiB, less what stands around the values.
+const MOST_BYTES: usize = (1 << 30) - (1 << 16);
 
 pub(super) fn exists(schema: &str, name: &str) -> Statement {
     about(Dialect::Postgresql, EXISTS, schema, name)
@@ -46,11 +50,9 @@ pub(super) async fn ask(
     let columns = rows.into_iter().filter_map(|row| {
         let [name, kind, cast, shown, at] = <[_; 5]>::try_from(row).ok()?;
         let form = form(kind.as_deref().unwrap_or_default());
-        let cast = match form {
-            // An offset would be dropped silently; this way the moment is the one in UTC.
-            Form::Moment => "timestamptz::timestamp".to_owned(),
-            _ => cast?,
-        };
+        // An offset would be dropped silently; this way the moment is the one in UTC.
+        let in_utc = Some("timestamptz::timestamp".to_owned()).filter(|_| form == Form::Moment);
+        let cast = in_utc.or(cast)?;
         Some((Column { name: name?, form, cast, shown: shown? }, at))
     });
     let (columns, key) = columns_and_key(columns.collect());
@@ -63,6 +65,7 @@ pub(super) async fn ask(
         // ON CONFLICT names the primary key, so that no other can hide behind it.
         has_other_keys: false,
         is_transactional: true,
+        most_bytes: MOST_BYTES,
     })
 }
 

@@ -22,7 +22,7 @@ fn whole_numbers_keep_all_64_bits() {
         assert!(told.starts_with("column \"c\" (its type) takes "), "{told}");
     }
     let cell = || Cell::Bytes(u64::MAX.to_string().into_bytes());
-    let value = super::json(Dialect::Mysql, &column(Form::Integer), cell());
+    let value = json(Dialect::Mysql, &column(Form::Integer), cell());
     assert_eq!(value, Ok(json!(u64::MAX)));
 }
 
@@ -48,13 +48,13 @@ fn what_mysql_would_take_for_something_else_is_refused() {
 fn what_json_has_no_number_for_is_a_text() {
     let float = |text: &str| {
         let column = column(Form::Float { single: false });
-        super::json(Dialect::Postgresql, &column, Cell::Bytes(text.as_bytes().to_vec()))
+        json(Dialect::Postgresql, &column, Cell::Bytes(text.as_bytes().to_vec()))
     };
     assert_eq!(float("0.1"), Ok(json!(0.1)));
     for text in ["NaN", "Infinity", "-Infinity"] {
         assert_eq!(float(text), Ok(json!(text)));
     }
-    let json = Cell::Bytes(b"{".to_vec());
-    let wrong = super::json(Dialect::Postgresql, &column(Form::Json), json).unwrap_err();
+    let cell = Cell::Bytes(b"{".to_vec());
+    let wrong = json(Dialect::Postgresql, &column(Form::Json), cell).unwrap_err();
     assert!(wrong.contains("column \"c\" (its type)"), "{wrong}");
 }

@@ -32,6 +32,7 @@ pub(super) fn launch(data: &Path, port: u16) -> Launch {
         "--bind-address=127.0.0.1",
         "--skip-name-resolve",
         "--innodb-log-file-size=8M",
+        "--character-set-server=utf8mb4",
         "--innodb-buffer-pool-size=16M",
         "--innodb-flush-log-at-trx-commit=2",
         "--innodb-lock-wait-timeout=2",

@@ -1,0 +1,99 @@
+//! Units of records that stand or fall each by itself, in the order of their groups.
+
+use super::{connect, record};
+use crate::support::database::{Database as Server, mariadb, postgres};
+use longshore::{
+    error::{Error, Kind as Fault},
+    toolkit::sql::{Fate, Unit},
+};
+use serde_json::{Value, json};
+
+fn unit(group: &str, records: &[Value]) -> Unit {
+    let records = records.iter().cloned().map(record).collect();
+    Unit { records: Ok(records), group: Some(group.to_owned()).filter(|name| !name.is_empty()) }
+}
+
+/// Their names, and of those that were refused or failed why.
+fn told(fates: &[Fate]) -> Vec<String> {
+    let told = |fate: &Fate| match fate {
+        Fate::Done => "done".to_owned(),
+        Fate::Refused(error) => format!("refused: {error}"),
+        Fate::Failed(error) => format!("failed: {error}"),
+        Fate::Behind => "behind".to_owned(),
+    };
+    fates.iter().map(told).collect()
+}
+
+async fn keeps_the_order_of_groups(server: &Server) {
+    server.sql("CREATE TABLE steps (id INT PRIMARY KEY, name VARCHAR(5) NOT NULL, n INT UNIQUE)");
+    let database = connect(server);
+    let good = |id: i64| json!({"id": id, "name": "good", "n": id});
+    let long = |id: i64| json!({"id": id, "name": "far too long", "n": id});
+    let unread = || Error::new(Fault::File, "reading the body");
+    let units = vec![
+        unit("a", &[good(1)]),
+        unit("", &[long(2)]),
+        unit("b", &[good(3), good(4)]),
+        unit("a", &[good(5)]),
+        // The server refuses it, and all of its own go with it.
+        unit("a", &[good(6), long(7)]),
+        unit("a", &[good(8)]),
+        unit("b", &[good(9)]),
+        // Refused before the server sees it, and one that could not be read.
+        unit("b", &[json!({"id": 10, "colour": "red"})]),
+        Unit { records: Err(unread()), group: Some("c".to_owned()) },
+        unit("b", &[good(11)]),
+        unit("c", &[good(12)]),
+        unit("", &[]),
+        // Another record has its value of another key.
+        unit("d", &[json!({"id": 13, "name": "same", "n": 1})]),
+        unit("d", &[good(13)]),
+        unit("", &[good(14), good(1)]),
+    ];
+    let fates = told(&database.insert_each("shop", "steps", units).await);
+    let wanted = [
+        "done",
+        "refused: ",
+        "done",
+        "done",
+        "refused: ",
+        "behind",
+        "done",
+        "refused: ",
+        "failed: ",
+        "behind",
+        "behind",
+        "done",
+        "refused: ",
+        "behind",
+        "done",
+    ];
+    assert_eq!(fates.len(), wanted.len());
+    for (place, (fate, wanted)) in fates.iter().zip(wanted).enumerate() {
+        assert!(fate.starts_with(wanted), "{place}: {fate}");
+    }
+    assert!(fates[7].contains("has no column \"colour\""), "{}", fates[7]);
+    let there = server.sql("SELECT id FROM steps ORDER BY id");
+    let there: Vec<&str> = there.split_whitespace().collect();
+    assert_eq!(there, ["1", "3", "4", "5", "9", "14"]);
+
+    // What comes again goes in, in its order; without the table nothing is judged.
+    let again = || vec![unit("a", &[good(6)]), unit("a", &[good(8)]), unit("d", &[good(13)])];
+    let fates = told(&database.insert_each("shop", "steps", again()).await);
+    assert_eq!(fates, ["done", "done", "done"]);
+    server.sql("DROP TABLE steps");
+    for fate in database.insert_each("shop", "steps", again()).await {
+        let Fate::Failed(error) = fate else { panic!("{fate:?}") };
+        assert_eq!(error.kind(), Fault::Missing, "{error}");
+    }
+}
+
+#[tokio::test]
+async fn groups_keep_their_order_on_mariadb() {
+    keeps_the_order_of_groups(&mariadb()).await;
+}
+
+#[tokio::test]
+async fn groups_keep_their_order_on_postgresql() {
+    keeps_the_order_of_groups(&postgres()).await;
+}
