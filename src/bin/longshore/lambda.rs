@@ -37,7 +37,7 @@ enum Verb {
     Invoke {
         #[command(flatten)]
         call: Call,
-        /// Its input, JSON; `-` reads standard input, file://PATH a file
+        /// Its input, JSON; `-` reads standard input, `file://PATH` a file
         #[arg(long, value_name = "JSON", default_value = "{}")]
         payload: String,
     },
@@ -64,7 +64,7 @@ struct Call {
     /// Let Lambda queue the call, and do not wait for an output
     #[arg(long = "async", conflicts_with = "invocation_type")]
     is_async: bool,
-    /// The same in the aws CLI's words; DryRun asks only whether the function may be called
+    /// The same in the aws CLI's words; `DryRun` asks only whether the function may be called
     #[arg(long, value_name = "TYPE")]
     invocation_type: Option<InvocationType>,
     /// How long an output is waited for, in seconds
