@@ -129,7 +129,11 @@ impl Act<'_> {
         if let Some(refusal) = refusal {
             return refusal.told(self.what());
         }
+        let takes_no_acl = code == "AccessControlListNotSupported";
         let told = fault(self.what(), error);
+        if takes_no_acl {
+            return told.hint("leave the ACL out, or enable ACLs on the bucket (Object Ownership)");
+        }
         if told.kind() == Kind::Denied { told.hint(self.permission()) } else { told }
     }
 
