@@ -179,8 +179,8 @@ fn of_code(code: &str) -> Option<Kind> {
     })
 }
 
-/// What services of the JSON protocol say besides: of signatures, and Systems Manager of parameters
-/// and of the keys that decrypt them.
+/// What services of the JSON protocol say besides: of signatures, Systems Manager of parameters and
+/// of the keys that decrypt them, DynamoDB of others that write the same item.
 fn of_json_code(code: &str) -> Option<Kind> {
     match code {
         "ParameterNotFound" | "ParameterVersionNotFound" => Some(Kind::Missing),
@@ -188,7 +188,10 @@ fn of_json_code(code: &str) -> Option<Kind> {
         "InvalidKeyId" => Some(Kind::Denied),
         "InvalidSignatureException" => Some(Kind::Credentials),
         "RequestExpired" => Some(Kind::Transient),
-        "TooManyUpdates" => Some(Kind::Throttled),
+        "TooManyUpdates" | "LimitExceededException" => Some(Kind::Throttled),
+        "TransactionConflictException"
+        | "TransactionInProgressException"
+        | "ReplicatedWriteConflictException" => Some(Kind::Transient),
         _ => None,
     }
 }

@@ -16,8 +16,15 @@ use crate::template::Template;
 use crate::toolkit::carry::{Carried, Item, Outlet, carry};
 
 /// What errors hold that speak of the queue or topic, although SQS and SNS call the request invalid.
-const OF_THE_ADDRESS: [&str; 4] =
-    ["TopicArn", "QueueUrl", "InvalidAddress", "UnsupportedOperation"];
+/// Each has a space: no attribute of a message, which an error may name, can be called so.
+const OF_THE_ADDRESS: [&str; 6] = [
+    "parameter: TopicArn",
+    "parameter QueueUrl",
+    "InvalidAddress: ",
+    "InvalidAddress (",
+    "UnsupportedOperation: ",
+    "UnsupportedOperation (",
+];
 
 /// Where messages are sent on to.
 pub(super) struct Way<'w, O> {

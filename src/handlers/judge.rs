@@ -4,6 +4,8 @@
 //! message too (nothing of that name, no permission, no way there, settings that it refuses) is the
 //! handler's fault: polling stops and one message is tried by backoff. All else passes.
 
+use std::error::Error as _;
+
 use crate::error::{Error, Kind};
 use crate::handler::Verdict;
 use crate::outcome::{Outcome, Unavailable};
@@ -20,6 +22,13 @@ pub(super) fn judged(error: &Error, own: bool) -> Verdict {
     }
 }
 
+/// True where a service answered with one of these codes. Only the code counts: what else an error
+/// tells may quote the message, and no message may judge itself.
+pub(super) fn says(error: &Error, codes: &[&str]) -> bool {
+    let told = error.source().map(ToString::to_string).unwrap_or_default();
+    codes.iter().any(|code| told.starts_with(code))
+}
+
 /// The verdict on all of a batch that failed before any of it was sent.
 pub(super) fn all_judged(count: usize, error: &Error) -> Vec<Verdict> {
     vec![judged(error, false); count]
@@ -28,6 +37,13 @@ pub(super) fn all_judged(count: usize, error: &Error) -> Vec<Verdict> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_code_is_read_and_never_what_a_message_says() {
+        let error = Error::new(Kind::Invalid, "putting \"KeyTooLong\"");
+        let error = error.because("InvalidStorageClass: not so: KeyTooLong (HTTP 400)");
+        assert!(!says(&error, &["KeyTooLong"]) && says(&error, &["Other", "InvalidStorageClass"]));
+    }
 
     #[test]
     fn only_what_is_the_messages_own_rejects_it() {

@@ -9,7 +9,9 @@ mod input;
 
 use std::sync::Arc;
 
-use super::judge::judged;
+use serde_json::Value;
+
+use super::judge::{judged, says};
 use crate::aws::Aws;
 use crate::config::{self, LambdaInput};
 use crate::error::Result;
@@ -18,7 +20,7 @@ use crate::handler::{BoxHandler, Delivery, Verdict};
 use crate::outcome::Outcome;
 use crate::toolkit::lambda::{Answer, Function, MOST_BYTES, MOST_BYTES_ASYNC};
 
-/// What errors hold by which Lambda refuses this very input.
+/// How the errors begin by which Lambda refuses this very input.
 const OF_THE_INPUT: [&str; 3] =
     ["InvalidRequestContent", "RequestTooLarge", "RequestEntityTooLarge"];
 
@@ -41,16 +43,13 @@ async fn run(caller: Arc<(config::Lambda, Aws)>, delivery: Delivery) -> Verdict 
         () = delivery.lease.ended() => return Ok(Outcome::retry("the call was cut off")),
     };
     match aws.heed(&settings.aws, answer) {
-        Ok(Answer::Returned(output)) => Ok(judge_output(settings, &delivery.message.id, &output)),
+        Ok(Answer::Returned(output)) => Ok(judge_output(settings, &output)),
         Ok(Answer::Failed(told)) => {
             let told = format!("function {} failed: {told}", settings.function);
             let reject = settings.rejects_on_error;
             Ok(if reject { Outcome::reject(told) } else { Outcome::retry(told) })
         }
-        Err(error) => {
-            let told = error.told();
-            judged(&error, OF_THE_INPUT.iter().any(|code| told.contains(code)))
-        }
+        Err(error) => judged(&error, says(&error, &OF_THE_INPUT)),
     }
 }
 
@@ -64,15 +63,17 @@ async fn call(settings: &config::Lambda, aws: &Aws, input: &[u8]) -> Result<Answ
     function.call_once(input).await
 }
 
-/// A function that is written for queues names the records that it could not handle.
-fn judge_output(settings: &config::Lambda, id: &str, output: &str) -> Outcome {
-    let names_it =
-        |item: &serde_json::Value| item.get("itemIdentifier").is_some_and(|own| own == id);
-    let answer: serde_json::Value = serde_json::from_str(output).unwrap_or_default();
-    let failures = answer.get("batchItemFailures").and_then(serde_json::Value::as_array);
-    if settings.input == LambdaInput::Sqs && failures.is_some_and(|all| all.iter().any(names_it)) {
-        let told = format!("function {} names it among its failures", settings.function);
-        return Outcome::retry(told);
+/// A function that is written for queues names the records that it could not handle. It had one:
+/// as with Lambda's own reading of queues, failures that name none that it had are of all it had.
+fn judge_output(settings: &config::Lambda, output: &str) -> Outcome {
+    let answer: Value = serde_json::from_str(output).unwrap_or_default();
+    let failed = match answer.get("batchItemFailures") {
+        None | Some(Value::Null) => false,
+        Some(Value::Array(failures)) => !failures.is_empty(),
+        Some(_) => true,
+    };
+    if settings.input == LambdaInput::Sqs && failed {
+        return Outcome::retry(format!("function {} tells of failures", settings.function));
     }
     Outcome::Done
 }

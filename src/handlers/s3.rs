@@ -17,7 +17,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use crc_fast::{CrcAlgorithm, Digest};
 
-use super::judge::judged;
+use super::judge::{judged, says};
 use crate::aws::Aws;
 use crate::aws::fault::fault;
 use crate::config;
@@ -27,7 +27,7 @@ use crate::handler::{BoxHandler, Delivery, Verdict};
 use crate::message::Body;
 use crate::outcome::Outcome;
 
-/// What errors hold by which S3, or a store like it, refuses one object and not the bucket.
+/// How the errors begin by which S3, or a store like it, refuses one object and not the bucket.
 const OF_THE_OBJECT: [&str; 5] =
     ["KeyTooLong", "EntityTooLarge", "InvalidURI", "InvalidObjectName", "MetadataTooLarge"];
 /// No key has more (S3 user guide, object key naming).
@@ -60,10 +60,7 @@ async fn put(writer: Arc<(config::S3, Aws)>, delivery: Delivery) -> Verdict {
     };
     match aws.heed(&settings.aws, write(settings, aws, &key, &message.body).await) {
         Ok(()) => Ok(Outcome::Done),
-        Err(error) => {
-            let told = error.told();
-            judged(&error, OF_THE_OBJECT.iter().any(|code| told.contains(code)))
-        }
+        Err(error) => judged(&error, says(&error, &OF_THE_OBJECT)),
     }
 }
 

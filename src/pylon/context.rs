@@ -22,7 +22,7 @@ pub(super) struct Context {
     /// The FIFO group of the input.
     pub(super) group: Option<String>,
     /// What tells this input from any other, the same in every attempt.
-    origin: String,
+    pub(super) origin: String,
     /// Nobody can have sent anything of it before.
     pub(super) is_first: bool,
 }

@@ -1,9 +1,12 @@
 //! What the work gave, on its way to the output: first all of it is looked at, then what is large
 //! is stored, then all is sent and confirmed.
 
+use std::collections::HashSet;
+use std::sync::{Arc, MutexGuard, PoisonError};
+
 use aws_sdk_s3::Client;
 use futures_util::stream;
-use tokio::sync::OnceCell;
+use tokio::sync::Mutex;
 use tokio::time::sleep;
 
 use super::context::Context;
@@ -28,13 +31,20 @@ const TRIES: u32 = 3;
 const BETWEEN: Backoff =
     Backoff::doubling(std::time::Duration::from_millis(200), std::time::Duration::from_secs(5));
 
+/// Of so many inputs is remembered that something of them may have been sent.
+const MOST_UNSURE: usize = 1_000;
+
 /// Where messages go.
 #[derive(Debug)]
 pub(super) struct Output {
     place: Place,
     aws: Aws,
     account: config::Aws,
-    target: OnceCell<Target>,
+    /// Forgotten when it cannot be reached.
+    target: Mutex<Option<Arc<Target>>>,
+    /// The inputs that were not sent on for a fault of the destination, or not all of it: the next
+    /// attempt at one comes without another receive.
+    unsure: std::sync::Mutex<HashSet<String>>,
 }
 
 #[derive(Debug)]
@@ -47,7 +57,7 @@ enum Target {
 impl Output {
     /// Nothing is asked or made yet.
     pub(super) fn new(place: Place, aws: Aws, account: config::Aws) -> Self {
-        Self { place, aws, account, target: OnceCell::new() }
+        Self { place, aws, account, target: Mutex::default(), unsure: std::sync::Mutex::default() }
     }
 
     /// Sends all messages of one run. Otherwise what becomes of the run: a destination that takes
@@ -74,7 +84,9 @@ impl Output {
         }
         let stored = self.store(&mut messages, context, settings).await.map_err(verdict)?;
         let (count, bytes) = (messages.len(), messages.iter().map(Pylon::size).sum::<usize>());
-        let report = self.deliver(messages, context).await.map_err(verdict)?;
+        let report = self.deliver(messages, context).await;
+        self.remember(context, report.as_ref().err());
+        let report = report.map_err(verdict)?;
         tracing::info!(output = %self.place, messages = report.sent, bytes, "messages sent");
         if report.failed.is_empty() {
             return Ok(());
@@ -160,10 +172,30 @@ impl Output {
         Ok(self.aws.heed(&self.account, connected)?.s3)
     }
 
+    /// An attempt has ended; where the destination is at fault, some of it may have been sent.
+    fn remember(&self, context: &Context, error: Option<&Error>) {
+        let mut unsure = self.unsure();
+        if error.is_none_or(|error| !error.kind().is_of_destination()) {
+            unsure.remove(&context.origin);
+        } else if unsure.len() < MOST_UNSURE {
+            unsure.insert(context.origin.clone());
+        }
+    }
+
+    /// True where nothing can have been sent of this input before.
+    pub(super) fn is_first(&self, context: &Context) -> bool {
+        let unsure = self.unsure();
+        context.is_first && unsure.len() < MOST_UNSURE && !unsure.contains(&context.origin)
+    }
+
+    fn unsure(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.unsure.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Deletes stored bodies that no message names. Only in the first attempt: an earlier one may
     /// have sent a message that names the same place.
     async fn clean_up(&self, objects: Vec<Path>, context: &Context) {
-        if !context.is_first {
+        if !self.is_first(context) {
             return;
         }
         for object in objects {
@@ -178,7 +210,8 @@ impl Output {
     }
 
     async fn deliver(&self, messages: Vec<Pylon>, context: &Context) -> Result<SendReport> {
-        match self.target.get_or_try_init(|| self.find()).await? {
+        let target = self.target().await?;
+        let report = match &*target {
             Target::Queue(queue) => {
                 queue.send_all(stream::iter(self.encode(&messages, context)?)).await
             }
@@ -193,7 +226,12 @@ impl Output {
                 }
                 Ok(report)
             }
+        };
+        if report.as_ref().is_err_and(|error| error.kind().is_of_destination()) {
+            // The next attempt finds it anew, and reads credentials anew that were refused.
+            *self.target.lock().await = None;
         }
+        self.aws.heed(&self.reached_by(), report)
     }
 
     fn encode(&self, messages: &[Pylon], context: &Context) -> Result<Vec<Outgoing>> {
@@ -208,19 +246,34 @@ impl Output {
         encoded.collect()
     }
 
-    async fn find(&self) -> Result<Target> {
-        Ok(match &self.place {
+    async fn target(&self) -> Result<Arc<Target>> {
+        let mut known = self.target.lock().await;
+        if let Some(known) = &*known {
+            return Ok(Arc::clone(known));
+        }
+        let account = self.reached_by();
+        let found = match &self.place {
             Place::Queue(address) => {
-                let account = in_region(&self.account, sqs::region_of(address));
                 Target::Queue(Queue::new(self.aws.connect(&account).await?.sqs, address))
             }
             Place::Topic(arn) => {
-                let region = config::region_of_topic(arn).ok();
-                let account = in_region(&self.account, region.as_deref());
                 Target::Topic(Topic::new(self.aws.connect(&account).await?.sns, arn))
             }
             Place::Folder(path) => Target::Folder(Folder::make(path.clone()).await?),
-        })
+        };
+        Ok(Arc::clone(known.insert(Arc::new(found))))
+    }
+
+    /// The account, in the region that the address names.
+    fn reached_by(&self) -> config::Aws {
+        match &self.place {
+            Place::Queue(address) => in_region(&self.account, sqs::region_of(address)),
+            Place::Topic(arn) => {
+                let region = config::region_of_topic(arn).ok();
+                in_region(&self.account, region.as_deref())
+            }
+            Place::Folder(_) => self.account.clone(),
+        }
     }
 }
 

@@ -146,3 +146,26 @@ fn names_follow_from_the_input_and_its_position_alone() {
     assert!(Context::of(Some(&message)).deduplication_id(0).len() <= 128);
     assert_ne!(Context::of(None).body_name(0), Context::of(None).body_name(0));
 }
+
+#[tokio::test]
+async fn what_may_have_been_sent_in_this_very_receive_is_no_first_attempt() {
+    let received = |id: &str| {
+        let mut message = input::nothing();
+        message.id = id.to_owned();
+        message.system_attributes.insert("ApproximateReceiveCount".to_owned(), "1".to_owned());
+        Context::of(Some(&message))
+    };
+    let account = config::Aws {
+        endpoint_url: Some("http://127.0.0.1:1".to_owned()),
+        sealed: true,
+        ..config::Aws::default()
+    };
+    let output = Output::new(Place::Queue("out".to_owned()), Aws::new(), account);
+    let settings = parse(json!({"PYLON_OUTPUT": "sqs://out"}));
+    assert!(output.is_first(&received("a")));
+    let sent = output.send(vec![Pylon::raw("x")], &received("a"), &settings).await;
+    assert!(matches!(sent, Err(Err(_))), "it is the destination's fault: {sent:?}");
+    // It is tried again without another receive.
+    assert!(!output.is_first(&received("a")));
+    assert!(output.is_first(&received("b")));
+}

@@ -44,15 +44,17 @@ impl Stages {
             metrics::settled(&self.name, "released");
             self.report.released += 1;
             self.unlock(behind);
+            self.forget_probe(behind);
             self.enter_stage(behind, Stage::Settling);
             self.settle.give_back(behind, Duration::ZERO);
         }
     }
 
-    /// What waits behind another of its group goes back.
+    /// What waits behind another of its group goes back; not the message that is kept to try with.
     pub(super) fn release_waiting(&mut self) {
         for ticket in self.order.behind_others() {
-            if self.items.get(&ticket).is_some_and(|item| item.stage == Stage::Waiting) {
+            let waits = self.items.get(&ticket).is_some_and(|item| item.stage == Stage::Waiting);
+            if waits && !self.is_kept(ticket) {
                 self.release(ticket);
             }
         }
@@ -69,8 +71,8 @@ impl Stages {
         let Some(group) = group.filter(|_| settled) else { return };
         let Some(next) = self.order.advance(&group, ticket) else { return };
         let Some(item) = self.items.get(&next) else { return };
-        // One that is further comes to its turn by itself.
-        if item.stage != Stage::Waiting {
+        // One that is further comes to its turn by itself, and one that is kept to try with in time.
+        if item.stage != Stage::Waiting || self.is_kept(next) {
             return;
         }
         if self.finished.contains(&item.message.id, Instant::now()) {

@@ -115,7 +115,17 @@ impl Stages {
         let due = pause.next.is_some_and(|next| next <= Instant::now());
         let (Some(ticket), true, false) = (pause.probe, due, self.draining) else { return };
         pause.next = None;
-        self.start(ticket);
+        let waits = self.items.get(&ticket).is_some_and(|item| item.stage == Stage::Waiting);
+        // With one before it in its group that is being settled, it begins when that has left.
+        if waits && self.before_in_group(ticket).is_empty() {
+            self.start(ticket);
+        }
+    }
+
+    /// True for the kept message while its time has not come.
+    pub(super) fn is_kept(&self, ticket: Ticket) -> bool {
+        let pause = self.pause.as_ref().filter(|pause| pause.probe == Some(ticket));
+        pause.is_some_and(|pause| pause.next.is_some())
     }
 
     /// A message is gone. Was it the kept one, the next probe polls for another.

@@ -14,6 +14,10 @@ fn codes_of_both_protocols_mean_the_same() {
         ("ParameterAlreadyExists", Kind::Conflict),
         ("InvalidKeyId", Kind::Denied),
         ("InvalidSignatureException", Kind::Credentials),
+        // Somebody else writes the same item: no fault of ours, and never *reject*.
+        ("TransactionConflictException", Kind::Transient),
+        ("ReplicatedWriteConflictException", Kind::Transient),
+        ("LimitExceededException", Kind::Throttled),
     ] {
         assert_eq!(of_code(code), Some(kind), "{code}");
     }

@@ -167,6 +167,14 @@ async fn what_would_meet_every_message_judges_none() {
     }
 }
 
+#[tokio::test]
+async fn a_message_cannot_pass_its_own_fault_off_as_the_addresss() {
+    let told = "InvalidParameterValue: the value of attribute 'QueueUrl' is no 'TopicArn'";
+    let to = Outside::new(move |_| Err(Error::new(Kind::Invalid, told)));
+    let verdicts = sent(&to, false, vec![message("orders", None, "a")]).await;
+    assert_eq!(verdicts, [Ok(Outcome::reject(told))]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_service_in_trouble_is_retry_for_all() {
     let to = Outside::new(|_| Err(Error::new(Kind::Transient, "internal")));

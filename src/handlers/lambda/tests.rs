@@ -1,4 +1,4 @@
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::*;
 use crate::handlers::samples;
@@ -56,7 +56,7 @@ fn what_lambda_would_never_take_is_known_before() {
 }
 
 #[test]
-fn a_function_may_name_the_record_that_it_could_not_handle() {
+fn a_function_may_tell_that_it_could_not_handle_its_record() {
     let settings = |input| config::Lambda {
         function: "f".to_owned(),
         aws: config::Aws::default(),
@@ -68,12 +68,17 @@ fn a_function_may_name_the_record_that_it_could_not_handle() {
     let failed = r#"{"batchItemFailures":[{"itemIdentifier":"id-1"}]}"#;
     for (input, output, done) in [
         (LambdaInput::Sqs, failed, false),
+        // What it could not handle is this one, whatever it calls it.
+        (LambdaInput::Sqs, r#"{"batchItemFailures":[{"itemIdentifier":""}]}"#, false),
+        (LambdaInput::Sqs, r#"{"batchItemFailures":[{"id":"id-1"}]}"#, false),
+        (LambdaInput::Sqs, r#"{"batchItemFailures":"id-1"}"#, false),
         (LambdaInput::Sqs, r#"{"batchItemFailures":[]}"#, true),
+        (LambdaInput::Sqs, r#"{"batchItemFailures":null}"#, true),
         (LambdaInput::Sqs, "null", true),
         (LambdaInput::Sqs, "no JSON", true),
         (LambdaInput::Message, failed, true),
     ] {
-        let outcome = judge_output(&settings(input), "id-1", output);
+        let outcome = judge_output(&settings(input), output);
         assert_eq!(outcome == Outcome::Done, done, "{input:?} {output}: {outcome:?}");
     }
 }

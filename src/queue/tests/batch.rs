@@ -211,3 +211,48 @@ async fn another_handler_in_a_group_begins_when_what_is_before_it_is_settled() {
     stages.answers_delete(1, "handle of a/2!", None);
     assert_eq!(stages.all_at(Stage::Gathering), [2]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_behind_one_that_is_done_waits_for_its_time_and_runs_once() {
+    let mut stages = in_order().await;
+    stages.brought_in_groups(&["a/1", "a/2"]);
+    stages.company_is_over().await;
+    stages.run_ends(vec![(0, Ok(Outcome::Done)), (1, unavailable())]);
+    assert_eq!(stages.went_back(), [] as [Ticket; 0], "it is kept to try with");
+    let due = stages.pause.as_ref().unwrap().next_try();
+    stages.answers_delete(0, "handle of a/1", None);
+    assert_eq!(stages.all_at(Stage::Waiting), [1]);
+    assert_eq!(stages.pause.as_ref().unwrap().next_try(), due);
+    tokio::time::advance(Duration::from_secs(1)).await;
+    let tasks = stages.tasks.len();
+    stages.probe();
+    stages.probe();
+    assert_eq!((stages.all_at(Stage::Running), stages.tasks.len()), (vec![1], tasks + 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_overtakes_none_of_its_group_that_is_still_being_settled() {
+    let mut stages = in_order().await;
+    stages.brought_in_groups(&["a/1", "a/2"]);
+    stages.company_is_over().await;
+    stages.run_ends(vec![(0, Ok(Outcome::Done)), (1, unavailable())]);
+    tokio::time::advance(Duration::from_secs(1)).await;
+    stages.probe();
+    assert_eq!(stages.all_at(Stage::Waiting), [1]);
+    assert!(stages.pause.as_ref().unwrap().next_try().is_none(), "nothing wakes us for nothing");
+    stages.answers_delete(0, "handle of a/1", None);
+    assert_eq!(stages.all_at(Stage::Running), [1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_that_goes_back_with_one_before_it_is_not_tried_any_more() {
+    let mut stages = in_order().await;
+    stages.brought_in_groups(&["a/1", "a/2"]);
+    stages.company_is_over().await;
+    stages.run_ends(vec![(0, Ok(retry())), (1, unavailable())]);
+    assert_eq!(stages.went_back(), [1, 0]);
+    tokio::time::advance(Duration::from_secs(1)).await;
+    stages.probe();
+    assert_eq!(stages.all_at(Stage::Settling), [0, 1]);
+    assert!(stages.pause.as_ref().unwrap().probe.is_none());
+}
