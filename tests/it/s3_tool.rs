@@ -268,8 +268,8 @@ fn a_terminal_sees_how_far_a_transfer_is() {
     let binary = env!("CARGO_BIN_EXE_longshore");
     for command in ["cp large s3://reports", "cp s3://reports/large back", "cat s3://reports/large"]
     {
-        // A terminal without a width shows nothing.
-        let command = format!("stty cols 80; {binary} s3 {command} > /dev/null");
+        // A terminal without a name or a width shows nothing.
+        let command = format!("export TERM=xterm; stty cols 80; {binary} s3 {command} > /dev/null");
         let shell = program(Path::new("/usr/bin/script"), ["-qec", &command, "/dev/null"]);
         let seen = ground.launch(shell).finish();
         assert_eq!(seen.code, 0, "{}", seen.said());
