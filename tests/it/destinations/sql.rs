@@ -39,7 +39,7 @@ async fn hauls(server: Server) {
         mend: async || server.lock().unwrap().start(),
     };
     let daemon = haul(&ground, load).await;
-    log_line(&daemon, &["handler cannot be started", "127.0.0.1"]);
+    log_line(&daemon, &["message done", "queue.load.handler"]);
     let told = server.lock().unwrap().sql("SELECT COUNT(*) FROM hauled");
     assert_eq!(told.trim(), "1000");
     assert_eq!(stop(daemon), 0);
