@@ -1,5 +1,7 @@
 //! Handlers that take several messages: who stands in a batch, and what becomes of each.
 
+mod outage;
+
 use std::num::NonZeroUsize;
 
 use super::*;
@@ -124,24 +126,6 @@ async fn each_message_of_a_batch_is_settled_by_itself() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_batch_that_cannot_be_started_is_one_outage_and_its_probe_is_alone() {
-    let mut stages = batching().await;
-    stages.brought(&["a", "b", "c", "d"]);
-    stages.company_is_over().await;
-    stages.brought(&["e"]);
-    let verdicts = (0..4).map(|ticket| (ticket, unavailable())).collect();
-    stages.run_ends(verdicts);
-    assert_eq!(stages.items[&0].stage, Stage::Waiting, "the first is kept");
-    assert_eq!(stages.went_back(), [3, 2, 1, 4], "what had not begun goes back too");
-    assert_eq!((stages.report.released, stages.report.retried), (4, 0));
-    tokio::time::advance(Duration::from_secs(1)).await;
-    stages.probe();
-    assert_eq!(stages.all_at(Stage::Running), [0], "it waits for nobody");
-    stages.run_ends(vec![(0, Ok(Outcome::Done))]);
-    assert!(stages.pause.is_none());
-}
-
-#[tokio::test(start_paused = true)]
 async fn what_waits_for_company_goes_back_at_stop_and_leaves_with_its_lease() {
     let mut stages = batching().await;
     stages.brought(&["a"]);
@@ -213,46 +197,79 @@ async fn another_handler_in_a_group_begins_when_what_is_before_it_is_settled() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_probe_behind_one_that_is_done_waits_for_its_time_and_runs_once() {
-    let mut stages = in_order().await;
-    stages.brought_in_groups(&["a/1", "a/2"]);
+async fn two_handlers_never_share_a_batch() {
+    let mut stages = batching().await;
+    let most = NonZeroUsize::new(MOST).unwrap();
+    let others = BoxHandler::batch("others", most, |_| std::future::pending());
+    let mut routes = Routes::new();
+    routes.set_default(BoxHandler::batch("many", most, |_| std::future::pending())).unwrap();
+    routes.add("single", others).unwrap();
+    stages.routes = routes;
+    stages.brought_in_groups(&["a/1", "b/2!", "c/3", "d/4!"]);
+    assert_eq!(stages.all_at(Stage::Gathering), [0, 1, 2, 3]);
     stages.company_is_over().await;
-    stages.run_ends(vec![(0, Ok(Outcome::Done)), (1, unavailable())]);
-    assert_eq!(stages.went_back(), [] as [Ticket; 0], "it is kept to try with");
-    let due = stages.pause.as_ref().unwrap().next_try();
-    stages.answers_delete(0, "handle of a/1", None);
-    assert_eq!(stages.all_at(Stage::Waiting), [1]);
-    assert_eq!(stages.pause.as_ref().unwrap().next_try(), due);
-    tokio::time::advance(Duration::from_secs(1)).await;
-    let tasks = stages.tasks.len();
-    stages.probe();
-    stages.probe();
-    assert_eq!((stages.all_at(Stage::Running), stages.tasks.len()), (vec![1], tasks + 1));
+    assert_eq!((stages.all_at(Stage::Running).len(), stages.tasks.len()), (4, 2));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_probe_overtakes_none_of_its_group_that_is_still_being_settled() {
-    let mut stages = in_order().await;
-    stages.brought_in_groups(&["a/1", "a/2"]);
+async fn what_was_done_within_the_grace_of_a_stop_is_deleted() {
+    let mut stages = batching().await;
+    stages.brought(&["a", "b"]);
     stages.company_is_over().await;
-    stages.run_ends(vec![(0, Ok(Outcome::Done)), (1, unavailable())]);
-    tokio::time::advance(Duration::from_secs(1)).await;
-    stages.probe();
-    assert_eq!(stages.all_at(Stage::Waiting), [1]);
-    assert!(stages.pause.as_ref().unwrap().next_try().is_none(), "nothing wakes us for nothing");
-    stages.answers_delete(0, "handle of a/1", None);
-    assert_eq!(stages.all_at(Stage::Running), [1]);
+    let ran = |verdict| Ran { verdict, ending: Ending::Aborted, duration: Duration::ZERO };
+    let cut = Outcome::retry_after(Duration::ZERO, "aborted");
+    stages.on(Event::Ran(vec![(0, ran(Ok(Outcome::Done))), (1, ran(Ok(cut)))]));
+    assert_eq!(stages.settle.take_deletes(true), Some(vec![0]));
+    assert_eq!((stages.went_back(), stages.report.released), (vec![1], 1));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_probe_that_goes_back_with_one_before_it_is_not_tried_any_more() {
+async fn a_copy_of_one_that_is_done_joins_no_batch() {
+    let mut stages = in_order().await;
+    stages.finished.done("a/2", Duration::from_hours(1), Instant::now());
+    stages.brought_in_groups(&["a/1", "a/2", "a/3"]);
+    assert_eq!(stages.all_at(Stage::Gathering), [0]);
+    stages.company_is_over().await;
+    stages.run_ends(vec![(0, Ok(Outcome::Done))]);
+    assert_eq!(stages.settle.take_deletes(true), Some(vec![0]));
+    stages.answers_delete(0, "handle of a/1", None);
+    assert_eq!(stages.settle.take_deletes(true), Some(vec![1]), "it is deleted and not run");
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_of_a_batch_keeps_its_verdict_when_one_before_it_lost_its_lease() {
+    let mut stages = in_order().await;
+    stages.brought_in_groups(&["a/1"]);
+    tokio::time::advance(Duration::from_millis(40)).await;
+    stages.brought_in_groups(&["a/2"]);
+    stages.company_is_over().await;
+    assert_eq!(stages.all_at(Stage::Running), [0, 1]);
+    stages.leases.lose(0, Instant::now());
+    stages.run_ends(vec![(0, Ok(Outcome::Done)), (1, Ok(Outcome::Done))]);
+    assert_eq!(stages.settle.take_deletes(true), Some(vec![1]));
+    assert_eq!((stages.went_back(), stages.report.released), (vec![], 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_stop_each_that_gathers_goes_back_once() {
+    let mut stages = in_order().await;
+    stages.brought_in_groups(&["a/1", "a/2", "b/1"]);
+    stages.drain();
+    assert_eq!((stages.went_back(), stages.report.released), (vec![2, 1, 0], 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_gets_ready_late_joins_no_batch_but_that_of_its_group() {
     let mut stages = in_order().await;
     stages.brought_in_groups(&["a/1", "a/2"]);
+    // It is being unpacked while the batch of the one before it leaves, and others gather.
+    stages.enter_stage(1, Stage::Preparing);
     stages.company_is_over().await;
-    stages.run_ends(vec![(0, Ok(retry())), (1, unavailable())]);
-    assert_eq!(stages.went_back(), [1, 0]);
-    tokio::time::advance(Duration::from_secs(1)).await;
-    stages.probe();
-    assert_eq!(stages.all_at(Stage::Settling), [0, 1]);
-    assert!(stages.pause.as_ref().unwrap().probe.is_none());
+    stages.brought_in_groups(&["b/1"]);
+    assert_eq!(
+        (stages.all_at(Stage::Running), stages.all_at(Stage::Gathering)),
+        (vec![0], vec![2])
+    );
+    stages.start(1);
+    assert_eq!(stages.all_at(Stage::Waiting), [1]);
 }
