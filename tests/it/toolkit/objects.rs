@@ -94,8 +94,9 @@ async fn a_listing_goes_on_page_by_page_and_none_is_asked_for_before_it_is_wante
     let proxy = Proxy::start(&server.endpoint());
     let bucket = unmade(&proxy.endpoint(), "my-bucket").await;
     let page = |keys: &[&str], next: Option<&str>| {
-        let keys: String =
+        let keys: Vec<String> =
             keys.iter().map(|key| format!("<Contents><Key>{key}</Key></Contents>")).collect();
+        let keys = keys.concat();
         let token = next.map_or_else(String::new, |token| {
             format!("<NextContinuationToken>{token}</NextContinuationToken>")
         });

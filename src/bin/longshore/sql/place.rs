@@ -33,7 +33,7 @@ pub(super) struct Place {
     /// Who logs in
     #[arg(long, global = true)]
     user: Option<String>,
-    /// A file with the password [default: $LONGSHORE_SQL_PASSWORD]
+    /// A file with the password [default: `$LONGSHORE_SQL_PASSWORD`]
     #[arg(long, global = true, value_name = "FILE")]
     password_file: Option<PathBuf>,
     /// The database of the connection; PostgreSQL needs one unless it is named as the user
