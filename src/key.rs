@@ -42,6 +42,10 @@ pub fn decode(name: &OsStr) -> Result<String, KeyFault> {
 /// The name of the file that lands under this key: `A-Z a-z 0-9 _ . -` stay as they are, every
 /// other byte becomes `%` and two upper-case hex digits. The keys `.` and `..`, which no file can
 /// have for a name, become `%2E` and `%2E%2E`.
+/// ```
+/// // urllib.quote('2012-06-14/01.txt', safe='')
+/// assert_eq!(longshore::key::encode("2012-06-14/01.txt").unwrap(), "2012-06-14%2F01.txt");
+/// ```
 ///
 /// # Errors
 /// Where S3 takes no such key, or the name would be longer than 255 bytes.

@@ -19,6 +19,17 @@ const MOST_BYTES: usize = 256 << 10;
 /// The filter policy of one subscription: every message, or the events that it names.
 ///
 /// `Display` writes it as iniesta's command does: one line of JSON in Python's layout.
+/// ```
+/// use longshore::event::Pattern;
+/// use longshore::events::FilterPolicy;
+///
+/// # fn main() -> longshore::error::Result<()> {
+/// // INIESTA_SQS_CONSUMER_FILTERS = ['some.*']
+/// let policy = FilterPolicy::new("iniesta_pass", &[Pattern::of_filter("some.*").unwrap()])?;
+/// assert_eq!(policy.to_string(), r#"{"iniesta_pass": [{"prefix": "some."}]}"#);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FilterPolicy {
     key: String,

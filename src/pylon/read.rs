@@ -32,10 +32,8 @@ pub async fn read(aws: &Aws, account: &config::Aws) -> Result<Settings> {
     let place = place.map_err(|why| wrong(&why))?;
     let fetched = locator::fetch(aws, account, &place).await.map_err(|error| {
         // The embedded AWS begins empty; elsewhere no waiting mends a wrong name.
-        let is_wrong = match error.kind() {
-            Kind::Missing => !account.sealed,
-            kind => matches!(kind, Kind::Invalid | Kind::Corrupt),
-        };
+        let is_there = error.kind() != Kind::Missing || account.sealed;
+        let is_wrong = !is_there || matches!(error.kind(), Kind::Invalid | Kind::Corrupt);
         let kind = if is_wrong { Kind::Settings } else { error.kind() };
         Error::new(kind, VARIABLE).because(error)
     })?;

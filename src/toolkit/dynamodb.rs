@@ -4,6 +4,7 @@
 //! serialise will do where an item or a key is asked for, and [`Item::to`] makes it again.
 //! ```no_run
 //! # async fn example(client: aws_sdk_dynamodb::Client) -> longshore::error::Result<()> {
+//! use futures_util::TryStreamExt;
 //! use longshore::toolkit::dynamodb::Table;
 //! use serde_json::json;
 //!
@@ -13,6 +14,12 @@
 //! let got = table.get(&json!({ "id": 50 })).await?;
 //! assert_eq!(got.map(|item| item.json()), Some(value.to_string()));
 //! table.delete(&json!({ "id": 50 })).await?;
+//!
+//! // Every item, page by page
+//! let all: Vec<_> = table.scan().try_collect().await?;
+//! for item in all {
+//!     println!("{}", item.json()); // {"cool":"b","id":51,"some":"a","ttl":1234567890}
+//! }
 //! # Ok(())
 //! # }
 //! ```

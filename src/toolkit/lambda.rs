@@ -18,13 +18,19 @@
 //!
 //! Once for every key under a prefix, ten at the same time:
 //! ```no_run
-//! # async fn f(client: aws_sdk_lambda::Client, keys: Vec<String>) -> longshore::error::Result<()> {
-//! use futures_util::{StreamExt, pin_mut, stream};
+//! # #[cfg(feature = "s3")]
+//! # async fn f() -> longshore::error::Result<()> {
+//! use futures_util::{StreamExt, TryStreamExt, pin_mut};
+//! use longshore::aws::Aws;
 //! use longshore::toolkit::lambda::Function;
+//! use longshore::toolkit::s3::Bucket;
 //! use serde_json::json;
 //!
-//! let task = Function::new(client, "my-single-file-task");
-//! let inputs = stream::iter(keys).map(|key| Ok(json!({ "key": key })));
+//! let aws = Aws::new();
+//! let bucket = Bucket::new(aws.s3("us-west-2").await?, "my-bucket");
+//! let task = Function::new(aws.lambda("us-west-2").await?, "my-single-file-task");
+//! let keys = bucket.list("some-key-prefix", true);
+//! let inputs = keys.map_ok(|entry| json!({ "key": entry.name() }));
 //! let calls = task.call_all_async(inputs, 10);
 //! pin_mut!(calls);
 //! while let Some((position, called)) = calls.next().await {

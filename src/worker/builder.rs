@@ -59,6 +59,25 @@ impl<S: Clone + Send + Sync + 'static> Builder<S> {
 
     /// Handles every message of `[queue.NAME]` that no event route takes.
     ///
+    /// # As iniesta has it
+    /// `@SQSClient.handler` without an event; a failure leaves the message in its queue:
+    /// ```no_run
+    /// # fn example() -> longshore::error::Result<()> {
+    /// use longshore::handler::extract::Body;
+    /// use longshore::outcome::Failure;
+    /// use longshore::worker::Worker;
+    ///
+    /// async fn default_handler(Body(message): Body) -> Result<(), Failure> {
+    ///     println!("{message}"); // do some stuff
+    ///     Ok(())
+    /// }
+    ///
+    /// let worker = Worker::builder(()).config("longshore.toml").queue("receiver", default_handler);
+    /// # worker.build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # As RelengAPI has it
     /// `@app.aws.sqs_listen('us-west-2', 'my-queue')`, with region and queue in the settings, and
     /// `payload = ["relengapi"]` for what `sqs_write` sent:
@@ -87,6 +106,26 @@ impl<S: Clone + Send + Sync + 'static> Builder<S> {
 
     /// Handles the messages of `[queue.NAME]` with this event: its exact name, or a prefix written
     /// `Order*`.
+    ///
+    /// # As iniesta has it
+    /// `@SQSClient.handler('EventHappened.producer')`:
+    /// ```no_run
+    /// # fn example() -> longshore::error::Result<()> {
+    /// use longshore::{handler::extract::Json, worker::Worker};
+    ///
+    /// async fn event_happened_handler(Json(message): Json<serde_json::Value>) {
+    ///     println!("{message}"); // do some logic
+    /// }
+    ///
+    /// let worker = Worker::builder(()).config("longshore.toml").event(
+    ///     "receiver",
+    ///     "EventHappened.producer",
+    ///     event_happened_handler,
+    /// );
+    /// # worker.build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn event<H, Args>(self, queue: &str, event: &str, handler: H) -> Self
     where

@@ -129,8 +129,8 @@ async fn send(ground: &Ground, numbers: std::ops::Range<u32>) {
             let entry = SendMessageBatchRequestEntry::builder().id(number.to_string());
             entry.message_body(body_of(*number).to_string()).build().unwrap()
         };
-        let send = ground.sqs.send_message_batch().queue_url(ground.url("load"));
-        let sent = send.set_entries(Some(ten.iter().map(entry).collect())).send().await.unwrap();
+        let batch = ground.sqs.send_message_batch().queue_url(ground.url("load"));
+        let sent = batch.set_entries(Some(ten.iter().map(entry).collect())).send().await.unwrap();
         assert_eq!(sent.failed, []);
     }
 }

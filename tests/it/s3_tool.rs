@@ -82,6 +82,9 @@ fn objects_by_their_verbs(ground: &Ground) {
         .run(["cp", "a.txt", "s3://reports/x/b.txt", "--metadata", r#"{"who":"me, too"}"#])
         .expect(0, &[]);
 
+    let public = ground.run(["cp", "a.txt", "s3://reports/x/c.txt", "--acl", "public-read"]);
+    public.expect(0, &["uploaded a.txt"]);
+
     // Read back by other hands.
     let head = ["s3api", "head-object", "--bucket", "reports", "--key", "x/b.txt"];
     let head: Value = serde_json::from_str(&ground.aws(head)).unwrap();

@@ -10,6 +10,7 @@ use futures_util::{Stream, StreamExt};
 use longshore::aws::Aws;
 use longshore::error::{Error, Kind, Result};
 use longshore::toolkit::lambda::Function;
+use longshore::toolkit::s3::{self, Bucket};
 use serde_json::json;
 
 use crate::progress::Progress;
@@ -36,7 +37,7 @@ enum Verb {
     Invoke {
         #[command(flatten)]
         call: Call,
-        /// Its input, JSON; `-` reads standard input, file://PATH a file
+        /// Its input, JSON; `-` reads standard input, `file://PATH` a file
         #[arg(long, value_name = "JSON", default_value = "{}")]
         payload: String,
     },
@@ -47,7 +48,7 @@ enum Verb {
         call: Call,
         /// Call it with {"key": KEY} for each key of the bucket that begins so
         #[arg(long, value_name = "s3://BUCKET/PREFIX")]
-        s3_prefix: Option<inputs::Prefix>,
+        s3_prefix: Option<s3::Path>,
         /// So many calls at the same time
         #[arg(long, value_name = "N", default_value_t = 10,
               value_parser = clap::value_parser!(u16).range(1..=1000))]
@@ -63,7 +64,7 @@ struct Call {
     /// Let Lambda queue the call, and do not wait for an output
     #[arg(long = "async", conflicts_with = "invocation_type")]
     is_async: bool,
-    /// The same in the aws CLI's words; DryRun asks only whether the function may be called
+    /// The same in the aws CLI's words; `DryRun` asks only whether the function may be called
     #[arg(long, value_name = "TYPE")]
     invocation_type: Option<InvocationType>,
     /// How long an output is waited for, in seconds
@@ -112,9 +113,9 @@ async fn execute(args: Args) -> Result<u8> {
         Verb::InvokeAll { call, s3_prefix, concurrency } => {
             let function = call.connect(&reach).await?;
             let inputs = match s3_prefix {
-                Some(prefix) => {
-                    let s3 = Aws::new().connect(&reach.aws()?).await?.s3;
-                    inputs::keys(s3, prefix).boxed()
+                Some(from) => {
+                    let client = Aws::new().connect(&reach.aws()?).await?.s3;
+                    inputs::keys(&Bucket::new(client, &from.bucket), &from.key).boxed()
                 }
                 None => inputs::lines().boxed(),
             };
@@ -169,7 +170,7 @@ async fn tell_all(
     let progress = Progress::start(None);
     let (mut done, mut failed, mut code) = (0u64, 0u64, 0);
     while let Some((position, called)) = calls.next().await {
-        match called {
+        progress.around(|| match called {
             Ok(output) if json => {
                 let output = output.as_deref().map(as_json);
                 say::line(json!({ "position": position, "output": output }));
@@ -187,7 +188,7 @@ async fn tell_all(
                     say::note(format_args!("input {position}: {error}"));
                 }
             }
-        }
+        });
         done += 1;
         progress.show(done, format!("{failed} failed"));
     }

@@ -62,7 +62,7 @@ fn run_with(log: &LogArgs, args: &Run, base: Config, directory: Option<&Path>) -
             local::banner(&aws, directory, &config);
         }
         let worker = run_worker(Worker::component(config, own)?, args.once, shutdown.clone());
-        let code = beside(&aws, worker, &shutdown).await;
+        let code = Box::pin(beside(&aws, worker, &shutdown)).await;
         aws.stop().await;
         code
     });

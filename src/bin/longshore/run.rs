@@ -101,7 +101,8 @@ async fn run_locally(
     make_what_is_named(&aws, &mut config).await?;
     local::banner(&aws, directory, &config);
     let worker = Worker::new(config)?;
-    let code = beside(&aws, run_worker(worker, args.once, shutdown.clone()), &shutdown).await;
+    let working = run_worker(worker, args.once, shutdown.clone());
+    let code = Box::pin(beside(&aws, working, &shutdown)).await;
     aws.stop().await;
     code
 }

@@ -58,6 +58,7 @@ fn every_key_that_is_read_stands_in_the_reference() {
         "print",
         "s3",
         "sns",
+        "sql",
         "sqs",
     ];
     for key in document.known() {
@@ -167,6 +168,17 @@ fn may_stand_elsewhere(setting: &str, mut lines: Vec<String>, environment: Envir
     }
 }
 
+/// The files that hold secrets in the reference.
+fn secrets() -> tempfile::TempDir {
+    let secrets = tempfile::tempdir().unwrap();
+    std::fs::write(secrets.path().join("redis-servers"), "redis://a\nredis://b").unwrap();
+    std::fs::write(secrets.path().join("database-url"), "postgresql://u:p@h/d").unwrap();
+    for name in ["aws-secret", "aws-token", "redis-password", "database-password"] {
+        std::fs::write(secrets.path().join(name), "x").unwrap();
+    }
+    secrets
+}
+
 /// Each `#key = value` is put to work alone, except for those that need or exclude another.
 #[test]
 fn the_examples_of_keys_without_default_are_sound() {
@@ -182,28 +194,22 @@ fn the_examples_of_keys_without_default_are_sound() {
         let Some((key, _)) = setting.split_once(" = ") else { continue };
         let mut changed: Vec<String> = lines.iter().map(|&line| line.to_owned()).collect();
         changed[index] = setting.to_owned();
-        if key == "message_attributes" {
-            changed.retain(|line| !line.starts_with("attributes = "));
-        }
         if setting.ends_with(":uploads\"") {
             changed.retain(|line| line != "queue = \"uploads\"");
         }
-        if key == "servers_file" {
-            changed.retain(|line| !line.starts_with("servers = "));
-        }
         if key == "table" {
-            changed.retain(|line| !line.starts_with("servers = "));
             for line in &mut changed {
                 *line = line.replace("store = \"redis\"", "store = \"dynamodb\"");
             }
         }
-        if ["url", "url_file"].contains(&key) {
-            let parts = ["protocol = ", "host = ", "user = "];
-            changed.retain(|line| !parts.iter().any(|part| line.starts_with(part)));
-        }
-        if key == "ca_file" {
-            changed.retain(|line| !line.starts_with("tls = "));
-        }
+        let excluded: &[&str] = match key {
+            "url" | "url_file" => &["protocol = ", "host = ", "user = "],
+            "ca_file" => &["tls = "],
+            "message_attributes" => &["attributes = "],
+            "servers_file" | "table" => &["servers = "],
+            _ => &[],
+        };
+        changed.retain(|line| !excluded.iter().any(|start| line.starts_with(start)));
         let is_of_events = setting.ends_with(":events\"");
         if setting.ends_with(":notices\"") {
             changed.retain(|line| line != "queue = \"notices\"");
@@ -223,12 +229,7 @@ fn the_examples_of_keys_without_default_are_sound() {
             }
             _ => {}
         }
-        let secrets = tempfile::tempdir().unwrap();
-        std::fs::write(secrets.path().join("redis-servers"), "redis://a\nredis://b").unwrap();
-        std::fs::write(secrets.path().join("database-url"), "postgresql://u:p@h/d").unwrap();
-        for name in ["aws-secret", "aws-token", "redis-password", "database-password"] {
-            std::fs::write(secrets.path().join(name), "x").unwrap();
-        }
+        let secrets = secrets();
         let environment = Environment {
             credentials_directory: Some(secrets.path().to_owned()),
             ..Environment::default()

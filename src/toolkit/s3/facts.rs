@@ -151,3 +151,24 @@ impl Bucket {
 fn is_absence<E>(error: &SdkError<E, Response>) -> bool {
     error.raw_response().is_some_and(|answer| answer.status().as_u16() == 404)
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_s3::operation::head_object::HeadObjectOutput;
+
+    use super::*;
+
+    #[test]
+    fn s3s_own_sha_512_comes_before_the_older_one_and_one_of_parts_is_none() {
+        let sha512 = |sum: Option<String>| {
+            let answer = HeadObjectOutput::builder().set_checksum_sha512(sum);
+            let answer = answer.metadata(SHA512_KEY, "of the metadata").build();
+            facts_of!(answer, Path::new("b", "k"), String::new()).sha512
+        };
+        let of = |bytes: &[u8]| BASE64_STANDARD.encode(bytes);
+        assert_eq!(sha512(Some(of(b"\x30\x9e\x00"))).as_deref(), Some("309e00"));
+        for none in [None, Some(of(b"sum of sums") + "-2")] {
+            assert_eq!(sha512(none).as_deref(), Some("of the metadata"));
+        }
+    }
+}

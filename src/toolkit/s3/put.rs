@@ -23,6 +23,10 @@ pub struct Put {
     /// The KMS key to encrypt it with (`aws:kms`): id, ARN or alias. Without one, as the bucket
     /// says.
     pub kms_key: Option<String>,
+    /// Who may do what with it, as one of S3's own lists (canned ACLs), such as `public-read`.
+    /// Without one it is private, and that is all that most buckets take today: one that takes
+    /// others has ACLs enabled, and public ones not blocked.
+    pub acl: Option<String>,
 }
 
 impl Put {
@@ -62,7 +66,7 @@ pub struct Stored {
 /// Puts these options into the input of a call: PUT and the start of parts name these alike.
 macro_rules! with_options {
     ($call:expr, $key:expr, $options:expr) => {{
-        use aws_sdk_s3::types::{ServerSideEncryption, StorageClass};
+        use aws_sdk_s3::types::{ObjectCannedAcl, ServerSideEncryption, StorageClass};
         let options: &$crate::toolkit::s3::Put = $options;
         let guessed = || mime_guess::from_path($key).first_or_octet_stream().to_string();
         let metadata = options.metadata.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
@@ -74,6 +78,7 @@ macro_rules! with_options {
                 options.kms_key.as_ref().map(|_| ServerSideEncryption::AwsKms),
             )
             .set_ssekms_key_id(options.kms_key.clone())
+            .set_acl(options.acl.as_deref().map(ObjectCannedAcl::from))
     }};
 }
 pub(super) use with_options;

@@ -18,8 +18,8 @@ async fn recorder(ground: &Ground, name: &str) {
          \x20   body = json.loads(record['body'])\n\
          \x20   if body.get('poison'):\n\
          \x20       raise ValueError('no such order')\n\
-         \x20   open(os.path.join({:?}, str(body['number'])), 'w').close()\n",
-        ground.path("calls")
+         \x20   open(os.path.join('{}', str(body['number'])), 'w').close()\n",
+        ground.path("calls").display()
     );
     fs::create_dir_all(ground.path("calls")).unwrap();
     function(&ground.upstream, name, &code).await;

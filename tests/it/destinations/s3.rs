@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use tokio::sync::Mutex;
@@ -29,10 +30,10 @@ async fn every_body_is_an_object_before_its_message_is_deleted() {
             while let Some(page) = pages.next().await {
                 for key in page.unwrap().contents.unwrap_or_default() {
                     let key = key.key.unwrap();
-                    if !known.contains_key(&key) {
-                        let object = s3.get_object().bucket("bodies").key(&key).send().await;
-                        let body = object.unwrap().body.collect().await.unwrap().into_bytes();
-                        known.insert(key, number_of(&body));
+                    if let Entry::Vacant(unknown) = known.entry(key) {
+                        let object = s3.get_object().bucket("bodies").key(unknown.key());
+                        let body = object.send().await.unwrap().body.collect().await.unwrap();
+                        unknown.insert(number_of(&body.into_bytes()));
                     }
                 }
             }

@@ -7,8 +7,11 @@ use crate::support::{
     eventually,
     functions::function,
 };
-use futures_util::{StreamExt, stream};
-use longshore::toolkit::lambda::Function;
+use futures_util::{StreamExt, TryStreamExt};
+use longshore::toolkit::{
+    lambda::Function,
+    s3::{Bucket, Put},
+};
 use serde_json::{Value, json};
 use std::{fs, io::Write};
 
@@ -40,17 +43,16 @@ async fn a_function_is_called_once_for_every_key_under_a_prefix() {
         place.path()
     );
     function(&server.endpoint(), "my-single-file-task", &code).await;
-    let s3 = aws::s3(&server.endpoint());
-    s3.create_bucket().bucket("my-bucket").send().await.unwrap();
+    let bucket = Bucket::new(aws::s3(&server.endpoint()), "my-bucket");
+    bucket.create().await.unwrap();
     for key in ["some-key-prefix/a", "some-key-prefix/b", "other"] {
-        s3.put_object().bucket("my-bucket").key(key).send().await.unwrap();
+        bucket.put(key, "", &Put::new()).await.unwrap();
     }
     let called = || fs::read_dir(place.path()).unwrap().count();
 
     let task = Function::new(aws::lambda(&server.endpoint()), "my-single-file-task");
-    let listed = s3.list_objects_v2().bucket("my-bucket").prefix("some-key-prefix");
-    let keys = listed.send().await.unwrap().contents.unwrap_or_default();
-    let inputs = stream::iter(keys).map(|object| Ok(json!({ "key": object.key })));
+    let keys = bucket.list("some-key-prefix", true);
+    let inputs = keys.map_ok(|entry| json!({ "key": entry.name() }));
     let calls: Vec<_> = task.call_all_async(inputs, 10).collect().await;
     assert!(calls.len() == 2 && calls.iter().all(|(_, called)| called.is_ok()), "{calls:?}");
     eventually("both calls", PATIENCE, || called() == 2);
@@ -62,6 +64,9 @@ async fn a_function_is_called_once_for_every_key_under_a_prefix() {
     let told = run(&server, &[&all[..], &["s3://my-bucket/some-key-prefix"]].concat());
     told.expect(0, &["called 2 times, 0 failed"]);
     assert_eq!(called(), 2);
+    run(&server, &[&all[..], &["s3://nothing-here/a"]].concat())
+        .expect(69, &["there is no bucket \"nothing-here\"", "longshore s3 mb"]);
+    run(&server, &[&all[..], &["my-bucket"]].concat()).expect(64, &["must begin with \"s3://\""]);
 }
 
 #[tokio::test]

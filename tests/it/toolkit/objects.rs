@@ -7,6 +7,7 @@ use crate::support::{
     PATIENCE,
     daemon::program,
     emulator::{Emulator, embedded, ministack},
+    exchange::Exchange,
     proxy::{Fault, Proxy},
     venv,
 };
@@ -85,6 +86,37 @@ async fn p10_listings_are_recursive_or_of_one_level() {
             assert!(listed(&bucket, "unknown", recursive).await.is_empty());
         }
     }
+}
+
+#[tokio::test]
+async fn a_listing_goes_on_page_by_page_and_none_is_asked_for_before_it_is_wanted() {
+    let server = embedded();
+    let proxy = Proxy::start(&server.endpoint());
+    let bucket = unmade(&proxy.endpoint(), "my-bucket").await;
+    let page = |keys: &[&str], next: Option<&str>| {
+        let keys: String =
+            keys.iter().map(|key| format!("<Contents><Key>{key}</Key></Contents>")).collect();
+        let token = next.map_or_else(String::new, |token| {
+            format!("<NextContinuationToken>{token}</NextContinuationToken>")
+        });
+        let more = next.is_some();
+        let head = format!("<IsTruncated>{more}</IsTruncated>{token}");
+        Fault::Answer(200, format!("<ListBucketResult>{head}{keys}</ListBucketResult>"))
+    };
+    let is_list = |seen: &Exchange| seen.operation() == "ListObjectsV2";
+    proxy.on(1, is_list, page(&["a", "b"], Some("one")));
+    // A page may be empty and not the last one.
+    proxy.on(1, is_list, page(&[], Some("two")));
+    proxy.on(1, is_list, page(&["c"], None));
+    let mut listed = pin!(bucket.list("", true));
+    for (key, calls) in [("a", 1), ("b", 1), ("c", 3)] {
+        assert_eq!(listed.try_next().await.unwrap().unwrap().name(), key);
+        assert_eq!(proxy.of("ListObjectsV2").len(), calls, "{key}");
+    }
+    assert!(listed.try_next().await.unwrap().is_none());
+    let calls = proxy.of("ListObjectsV2");
+    let tokens: Vec<_> = calls.iter().map(|call| call.query("continuation-token")).collect();
+    assert_eq!(tokens, [None, Some("one"), Some("two")]);
 }
 
 #[tokio::test]
@@ -192,7 +224,7 @@ async fn every_failed_entry_of_a_batch_delete_is_told_and_what_passes_is_tried_a
         failed("a", "AccessDenied"),
         failed("b", "InternalError")
     );
-    let is_delete = |seen: &crate::support::exchange::Exchange| seen.operation() == "DeleteObjects";
+    let is_delete = |seen: &Exchange| seen.operation() == "DeleteObjects";
     proxy.on(1, is_delete, Fault::Answer(200, partly));
     let deleted = bucket.delete(["a", "b", "c"]).await.unwrap();
     assert_eq!(deleted.gone, 2);

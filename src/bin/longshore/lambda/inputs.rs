@@ -1,38 +1,15 @@
 //! Where the inputs of functions come from. Their text stays as it is written.
 
-use std::collections::VecDeque;
-use std::str::FromStr;
-
-use futures_util::Stream;
 use futures_util::stream::try_unfold;
-use longshore::aws::fault::fault;
+use futures_util::{Stream, StreamExt};
 use longshore::error::{Error, Kind, Result};
 use longshore::toolkit::lambda::MOST_BYTES;
+use longshore::toolkit::s3::Bucket;
 use serde_json::json;
 use serde_json::value::{RawValue, to_raw_value};
 use tokio::io::{AsyncReadExt, BufReader};
 
 use crate::lines::Lines;
-
-/// `s3://BUCKET/PREFIX`
-#[derive(Debug, Clone)]
-pub(crate) struct Prefix {
-    bucket: String,
-    prefix: String,
-}
-
-impl FromStr for Prefix {
-    type Err = String;
-
-    fn from_str(text: &str) -> std::result::Result<Self, String> {
-        let path = text.strip_prefix("s3://").unwrap_or_default();
-        let (bucket, prefix) = path.split_once('/').unwrap_or((path, ""));
-        if bucket.is_empty() {
-            return Err("write it as s3://BUCKET/PREFIX".to_owned());
-        }
-        Ok(Self { bucket: bucket.to_owned(), prefix: prefix.to_owned() })
-    }
-}
 
 /// What `--payload` says: JSON, `-`, or `file://PATH`.
 pub(crate) async fn payload(said: &str) -> Result<Box<RawValue>> {
@@ -69,36 +46,21 @@ pub(crate) fn lines() -> impl Stream<Item = Result<Box<RawValue>>> + Send {
             }
         }
     });
-    futures_util::StreamExt::map(each, |line: Result<std::result::Result<String, String>>| {
-        match line? {
-            Ok(line) => as_input(line, "the line"),
-            Err(why) => Err(Error::new(Kind::Usage, "the line is no input").because(why)),
-        }
+    each.map(|line: Result<std::result::Result<String, String>>| match line? {
+        Ok(line) => as_input(line, "the line"),
+        Err(why) => Err(Error::new(Kind::Usage, "the line is no input").because(why)),
     })
 }
 
-/// `{"key": KEY}` for each key that begins so, page by page as they are taken.
+/// `{"key": KEY}` for each key of a bucket that begins so, page by page as they are taken.
 pub(crate) fn keys(
-    s3: aws_sdk_s3::Client,
-    from: Prefix,
-) -> impl Stream<Item = Result<Box<RawValue>>> + Send {
-    let begin = (VecDeque::new(), Some(None), s3, from);
-    try_unfold(begin, async |(mut page, mut next, s3, from): (VecDeque<String>, _, _, Prefix)| {
-        loop {
-            if let Some(key) = page.pop_front() {
-                let input = to_raw_value(&json!({ "key": key })).map_err(|error| {
-                    Error::new(Kind::Bug, format!("writing the key {key:?}")).because(error)
-                })?;
-                return Ok(Some((input, (page, next, s3, from))));
-            }
-            let Some(token) = next else { return Ok(None) };
-            let list = s3.list_objects_v2().bucket(&from.bucket).prefix(&from.prefix);
-            let answer = list.set_continuation_token(token).send().await.map_err(|error| {
-                fault(format!("listing s3://{}/{}", from.bucket, from.prefix), error)
-            })?;
-            let objects = answer.contents.unwrap_or_default().into_iter();
-            page = objects.filter_map(|object| object.key).collect();
-            next = answer.next_continuation_token.map(Some);
-        }
+    bucket: &Bucket,
+    prefix: &str,
+) -> impl Stream<Item = Result<Box<RawValue>>> + Send + use<> {
+    bucket.list(prefix, true).map(|entry| {
+        let key = entry?.name().to_owned();
+        to_raw_value(&json!({ "key": key })).map_err(|error| {
+            Error::new(Kind::Bug, format!("writing the key {key:?}")).because(error)
+        })
     })
 }

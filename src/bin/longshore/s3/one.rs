@@ -47,8 +47,11 @@ impl Done {
     pub(super) const fn cache(self) -> Option<&'static str> {
         match self {
             Self::Downloaded(Some(status)) => Some(status.label()),
-            Self::Uploaded | Self::Unchanged | Self::Downloaded(None) => None,
-            Self::Copied | Self::Moved => None,
+            Self::Uploaded
+            | Self::Unchanged
+            | Self::Downloaded(None)
+            | Self::Copied
+            | Self::Moved => None,
         }
     }
 }

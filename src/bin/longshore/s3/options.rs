@@ -14,7 +14,7 @@ pub(super) struct Upload {
     /// Write a file also where the object has the same content already
     #[arg(long)]
     pub(super) force: bool,
-    /// The storage class, such as INTELLIGENT_TIERING
+    /// The storage class, such as `INTELLIGENT_TIERING`
     #[arg(long, value_name = "CLASS")]
     storage_class: Option<String>,
     /// Encrypt with this KMS key: its id, ARN or alias
@@ -26,6 +26,9 @@ pub(super) struct Upload {
     /// The object's own metadata; may be repeated, or written as a JSON object
     #[arg(long, value_name = "NAME=VALUE,…", value_parser = metadata)]
     metadata: Vec<BTreeMap<String, String>>,
+    /// Who may do what with it, such as public-read; the bucket must have ACLs enabled
+    #[arg(long, value_name = "ACL")]
+    acl: Option<String>,
 }
 
 /// How objects are fetched.
@@ -34,8 +37,8 @@ pub(super) struct Download {
     /// Keep what is fetched, and take it from there where it is the same
     #[arg(long)]
     cached: bool,
-    /// Where it is kept [default: $CACHE_DIRECTORY/s3, else $XDG_CACHE_HOME/longshore/s3, else
-    /// ~/.cache/longshore/s3]
+    /// Where it is kept [default: `$CACHE_DIRECTORY/s3`, else `$XDG_CACHE_HOME/longshore/s3`, else
+    /// `~/.cache/longshore/s3`]
     #[arg(long, value_name = "DIR", requires = "cached")]
     cache_directory: Option<PathBuf>,
     /// Keep so much at most, and never more than 5 % of the free disk [default: 1GB]
@@ -46,10 +49,16 @@ pub(super) struct Download {
 impl Upload {
     pub(super) fn put(&self) -> Put {
         let mut put = Put::new();
-        put.metadata = self.metadata.iter().cloned().flatten().collect();
+        put.metadata = self
+            .metadata
+            .iter()
+            .flatten()
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
         put.storage_class.clone_from(&self.storage_class);
         put.kms_key.clone_from(&self.sse_kms_key_id);
         put.content_type.clone_from(&self.content_type);
+        put.acl.clone_from(&self.acl);
         put
     }
 }

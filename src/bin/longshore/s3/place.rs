@@ -54,7 +54,7 @@ impl Place {
             Self::File(path) if path.is_dir() || has_slash_at_its_end(&path) => {
                 Self::File(path.join(below(&self.name()?)?))
             }
-            to => to,
+            to @ (Self::Object(_) | Self::File(_) | Self::Stream) => to,
         })
     }
 
@@ -70,7 +70,7 @@ impl Place {
     }
 
     /// The place of a whole tree: a prefix ends with a slash.
-    pub(super) fn as_tree(self) -> Self {
+    pub(super) fn into_tree(self) -> Self {
         match self {
             Self::Object(mut path) => {
                 if !path.key.is_empty() && !path.key.ends_with('/') {
@@ -78,7 +78,7 @@ impl Place {
                 }
                 Self::Object(path)
             }
-            other => other,
+            other @ (Self::File(_) | Self::Stream) => other,
         }
     }
 }
@@ -181,9 +181,9 @@ mod tests {
         for key in ["../a", "a/../../b", "/etc/passwd", "a//b", "./a", "a/", "a/.", "", "a\0b"] {
             assert_eq!(tree.within(key).unwrap_err().kind(), Kind::Invalid, "{key:?}");
         }
-        let path = place("s3://b/x").as_tree();
+        let path = place("s3://b/x").into_tree();
         assert_eq!(path.within("../a").unwrap(), place("s3://b/x/../a"));
-        assert_eq!(place("s3://b").as_tree(), place("s3://b/"));
+        assert_eq!(place("s3://b").into_tree(), place("s3://b/"));
     }
 
     #[test]

@@ -105,7 +105,7 @@ impl Ends {
     async fn transfer(self, carrier: Carrier<'_>) -> Result<u8> {
         let (from, to) = (Place::read(&self.from)?, Place::read(&self.to)?);
         let (from, to) = if self.recursive {
-            (from.as_tree(), to.as_tree())
+            (from.into_tree(), to.into_tree())
         } else {
             let to = from.single(to)?;
             (from, to)

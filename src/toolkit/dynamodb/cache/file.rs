@@ -109,11 +109,16 @@ impl Place {
         self.put(&self.scan, text.as_bytes(), Existing::Replace)
     }
 
+    /// Nothing where there is none, and where we may not look: a scan that lies there under a mark
+    /// is none that we could read.
     fn current(&self) -> Result<Option<String>> {
+        use io::ErrorKind::{NotADirectory, NotFound, PermissionDenied};
         let path = self.directory.join(&self.mark);
         match fs::read_to_string(&path) {
             Ok(mark) => Ok(Some(mark)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) if matches!(error.kind(), NotFound | NotADirectory | PermissionDenied) => {
+                Ok(None)
+            }
             Err(error) => Err(failed("reading", &path, error)),
         }
     }

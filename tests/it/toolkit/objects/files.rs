@@ -149,6 +149,33 @@ async fn what_is_large_goes_in_parts_with_one_checksum_of_all() {
 }
 
 #[tokio::test]
+async fn what_is_written_is_encrypted_and_public_as_is_said() {
+    let server = embedded();
+    let proxy = Proxy::start(&server.endpoint());
+    let bucket = bucket(&proxy.endpoint(), "my-bucket").await;
+    let key = "alias/orders";
+    let acl = Some("public-read".to_owned());
+    let options = Put { kms_key: Some(key.to_owned()), acl, ..Put::tiered() };
+    bucket.put("small", "hello", &options).await.unwrap();
+    bucket.put("large", large(), &options).await.unwrap();
+    bucket.put("plain", "hello", &Put::new()).await.unwrap();
+    for operation in ["PutObject", "CreateMultipartUpload"] {
+        let seen = proxy.of(operation).remove(0);
+        assert_eq!(seen.header("x-amz-server-side-encryption"), Some("aws:kms"), "{operation}");
+        let named = seen.header("x-amz-server-side-encryption-aws-kms-key-id");
+        assert_eq!(named, Some(key), "{operation}");
+        assert_eq!(seen.header("x-amz-acl"), Some("public-read"), "{operation}");
+        assert_eq!(seen.header("x-amz-storage-class"), Some("INTELLIGENT_TIERING"), "{operation}");
+    }
+    for header in ["x-amz-server-side-encryption", "x-amz-acl"] {
+        assert_eq!(proxy.of("PutObject")[1].header(header), None, "{header}");
+    }
+    for (name, wanted) in [("small", Some(key)), ("large", Some(key)), ("plain", None)] {
+        assert_eq!(bucket.head(name).await.unwrap().kms_key.as_deref(), wanted, "{name}");
+    }
+}
+
+#[tokio::test]
 async fn an_upload_that_fails_leaves_no_parts_behind() {
     let server = ScriptedS3::start();
     let bucket = bucket(&server.endpoint(), "my-bucket").await;
