@@ -109,7 +109,23 @@ async fn names_the_bad_one(server: &Server) {
     assert!(error.to_string().starts_with("record 1 "), "{error}");
     assert_eq!(server.sql("SELECT COUNT(*) FROM notes").trim(), "1");
     leaves_no_transaction(server);
-    // Those of the chunks before are in, and nothing is lost by inserting again.
+    goes_on_where_it_ended(server).await;
+    // A record of a known key is skipped, whatever else it says; and of two the first wins.
+    let again = [
+        json!({"id": 1, "code": 9000, "size": 1, "who": "ann"}),
+        json!({"id": 1000, "code": 1000, "size": 5, "who": "ann"}),
+        json!({"id": 1000, "code": 1001, "size": 6, "who": "ann"}),
+    ];
+    let told = database.insert_or_ignore("shop", "notes", again.map(record)).await.unwrap();
+    assert_eq!((told.inserted, told.skipped), (1, 2));
+    assert_eq!(server.sql("SELECT size FROM notes WHERE id = 1000").trim(), "5");
+    assert_eq!(server.sql("SELECT code FROM notes WHERE id = 1").trim(), "1");
+}
+
+/// Those of the chunks before are in, and nothing is lost by inserting again.
+async fn goes_on_where_it_ended(server: &Server) {
+    let database = connect(server);
+    let good = |id: i64| record(json!({"id": id, "code": id, "size": 1, "who": "ann"}));
     let records = |last: Value| {
         let last = record(last);
         (1..=900).map(move |id| if id == 800 { last.clone() } else { good(id) })
@@ -122,16 +138,6 @@ async fn names_the_bad_one(server: &Server) {
     let right = json!({"id": 800, "code": 800, "size": 1, "who": "ann"});
     let told = database.insert_or_ignore("shop", "notes", records(right)).await.unwrap();
     assert_eq!((told.inserted, told.skipped), (400, 500));
-    // A record of a known key is skipped, whatever else it says; and of two the first wins.
-    let again = [
-        json!({"id": 1, "code": 9000, "size": 1, "who": "ann"}),
-        json!({"id": 1000, "code": 1000, "size": 5, "who": "ann"}),
-        json!({"id": 1000, "code": 1001, "size": 6, "who": "ann"}),
-    ];
-    let told = database.insert_or_ignore("shop", "notes", again.map(record)).await.unwrap();
-    assert_eq!((told.inserted, told.skipped), (1, 2));
-    assert_eq!(server.sql("SELECT size FROM notes WHERE id = 1000").trim(), "5");
-    assert_eq!(server.sql("SELECT code FROM notes WHERE id = 1").trim(), "1");
 }
 
 /// Whatever went wrong: no connection that serves the next one still is in one.
