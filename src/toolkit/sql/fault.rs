@@ -64,12 +64,19 @@ fn of_server(server: &DatabaseServer, what: &str, refused: &dyn DatabaseError) -
     let number = refused.try_downcast_ref::<MySqlDatabaseError>().map(MySqlDatabaseError::number);
     let state = refused.code().unwrap_or_default();
     let kind = number.map_or_else(|| by_state(&state), |number| by_number(number, &state));
-    let mut message: String = refused.message().chars().take(MOST_TOLD).collect();
-    if number == Some(OTHER_KEY) {
+    let message = match number {
+        None if state.starts_with("22") => without_value(refused.message(), '"', "\""),
+        Some(1062 | 1292 | 1366 | 1411) => without_value(refused.message(), '\'', "' for "),
         // The statement has been made such that it fails in this way.
-        "another record has its value of a unique key that is not the primary one"
-            .clone_into(&mut message);
-    }
+        Some(OTHER_KEY) => {
+            "another record has its value of a unique key that is not the primary one".to_owned()
+        }
+        Some(1267 | 1270 | 1271) => {
+            "a text has a letter that the character set of its column has not".to_owned()
+        }
+        _ => refused.message().to_owned(),
+    };
+    let message: String = message.chars().take(MOST_TOLD).collect();
     let code = number.map_or_else(|| state.to_string(), |number| number.to_string());
     let place = if kind == Kind::Invalid { String::new() } else { format!(", {server}") };
     let told = Error::new(kind, format!("{what}{place}")).because(format!("{message} ({code})"));
@@ -85,6 +92,14 @@ fn of_server(server: &DatabaseServer, what: &str, refused: &dyn DatabaseError) -
         Kind::Missing => told.hint("check the names of database, schema and table"),
         _ => told,
     }
+}
+
+/// A message without the value that it quotes, which may be of a body that nobody is to see.
+fn without_value(message: &str, open: char, close: &str) -> String {
+    let Some((before, quoted)) = message.split_once(open) else { return message.to_owned() };
+    let (end, _) = quoted.rmatch_indices(close).next().unwrap_or((quoted.len(), ""));
+    let after = quoted.get(end..).unwrap_or_default();
+    format!("{before}{open}…{}", if after.is_empty() { open.to_string() } else { after.to_owned() })
 }
 
 fn by_state(state: &str) -> Kind {
@@ -121,10 +136,9 @@ fn by_number(number: u16, state: &str) -> Kind {
             Kind::Unreachable
         }
         1064 => Kind::Bug,
-        // A letter that the column's character set has not is 1267; 1118 and 1153 are rows that are
-        // too large.
-        1054 | 1118 | 1153 | 1264 | 1265 | 1267 | 1292 | 1364 | 1366 | 1406 | 1411 | 1416
-        | 1690 | 1906 | 3105 | 3140 | 3141 | 3819 | 4025 | OTHER_KEY => Kind::Invalid,
+        // 1118 and 1153 are rows that are too large.
+        1054 | 1118 | 1153 | 1264 | 1265 | 1267 | 1270 | 1271 | 1292 | 1364 | 1366 | 1406
+        | 1411 | 1416 | 1690 | 1906 | 3105 | 3140 | 3141 | 3819 | 4025 | OTHER_KEY => Kind::Invalid,
         // Locks: a deadlock is 40001 by its state and 1213 by its number.
         1205 | 1213 => Kind::Transient,
         _ => match state.get(..2).unwrap_or_default() {
@@ -132,5 +146,23 @@ fn by_number(number: u16, state: &str) -> Kind {
             "08" => Kind::Unreachable,
             _ => Kind::Transient,
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_value;
+
+    #[test]
+    fn what_was_sent_is_not_repeated() {
+        for (told, open, close, shown) in [
+            ("syntax for type integer: \"a \"b\"\"", '"', "\"", "syntax for type integer: \"…\""),
+            ("value \"7\" is out of range", '"', "\"", "value \"…\" is out of range"),
+            ("integer out of range", '"', "\"", "integer out of range"),
+            ("value: 'it's' for column 'c' at 1", '\'', "' for ", "value: '…' for column 'c' at 1"),
+            ("incorrect DOUBLE value: 'x'", '\'', "' for ", "incorrect DOUBLE value: '…'"),
+        ] {
+            assert_eq!(without_value(told, open, close), shown);
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::{Stream, StreamExt as _};
 
 use super::table::Table;
-use super::write::{End, Inserted, Row, transact};
+use super::write::{End, Inserted, Load, Row, transact};
 use super::{Database, Record};
 use crate::backoff::Backoff;
 use crate::error::{Error, Kind, Result};
@@ -28,8 +28,8 @@ impl Database {
     /// Puts records into a table; those whose primary key is there already are skipped, and of two
     /// with one key the first wins. A column that a record leaves out gets its default.
     ///
-    /// Records go in chunks of at most 500 and about 512 KiB with the same columns, each one
-    /// statement in a transaction of its own. What may pass (a deadlock, a database that is not
+    /// Records go in chunks of at most 500 and about 512 KiB, each one statement in a transaction of
+    /// its own. What may pass (a deadlock, a database that is not
     /// there) is tried five times. Dropped midway, some chunks are in and the others are not;
     /// calling it again with the same records does no harm.
     ///
@@ -62,7 +62,7 @@ impl Database {
         table.takes_records()?;
         let mut records = pin!(records);
         let mut progress = Progress::default();
-        let (mut chunk, mut bytes): (Vec<Row>, usize) = (Vec::new(), 0);
+        let (mut chunk, mut load) = (Vec::new(), Load::default());
         let ended = loop {
             let row = match records.next().await {
                 None => break Ok(()),
@@ -74,14 +74,12 @@ impl Database {
             match row {
                 Err(error) => break Err(error),
                 Ok(row) => {
-                    if let Some(first) = chunk.first()
-                        && !row.fits(first, chunk.len(), bytes)
-                    {
+                    if !load.takes(&row) {
                         self.chunk(&table, &chunk, &mut progress).await?;
                         chunk.clear();
-                        bytes = 0;
+                        load = Load::default();
+                        load.takes(&row);
                     }
-                    bytes += row.bytes();
                     chunk.push(row);
                 }
             }

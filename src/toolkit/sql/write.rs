@@ -1,5 +1,7 @@
 //! Records on their way into a table: each chunk one statement, all or none of a transaction.
 
+use std::collections::BTreeSet;
+
 use super::Record;
 use super::session::Session;
 use super::statement::{Bound, Dialect, Statement};
@@ -37,7 +39,7 @@ impl Inserted {
 /// A record as it will be sent.
 #[derive(Debug)]
 pub(super) struct Row {
-    /// The places of its columns in the table; the table gives the others their default.
+    /// The places of its columns in the table, ascending; the table gives the others their default.
     places: Vec<usize>,
     values: Vec<Bound>,
     bytes: usize,
@@ -76,23 +78,35 @@ impl Row {
         Ok(Self { places, values, bytes })
     }
 
-    fn value(&self, place: usize) -> Bound {
-        let at = self.places.iter().position(|own| *own == place);
-        at.and_then(|at| self.values.get(at)).cloned().unwrap_or(Bound::Null)
+    /// What it has for a column of the table.
+    fn value(&self, place: usize) -> Option<&Bound> {
+        let at = self.places.binary_search(&place).ok()?;
+        self.values.get(at)
     }
+}
 
-    /// True where one statement can hold this row too, behind so many rows of so many bytes that
-    /// begin with this one.
-    pub(super) fn fits(&self, first: &Self, rows: usize, bytes: usize) -> bool {
-        let values = (rows + 1).saturating_mul(self.values.len().max(1));
-        self.places == first.places
-            && rows < MOST_ROWS
-            && bytes + self.bytes <= MOST_BYTES
-            && values <= MOST_VALUES
-    }
+/// What one statement holds so far.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Load {
+    rows: usize,
+    bytes: usize,
+    values: usize,
+}
 
-    pub(super) const fn bytes(&self) -> usize {
-        self.bytes
+impl Load {
+    /// Takes the row in as well; false where it has no room, which the first always has.
+    pub(super) fn takes(&mut self, row: &Row) -> bool {
+        let more = Self {
+            rows: self.rows + 1,
+            bytes: self.bytes.saturating_add(row.bytes),
+            values: self.values + row.values.len(),
+        };
+        let fits = more.rows <= MOST_ROWS && more.bytes <= MOST_BYTES && more.values <= MOST_VALUES;
+        let takes = fits || self.rows == 0;
+        if takes {
+            *self = more;
+        }
+        takes
     }
 }
 
@@ -138,17 +152,9 @@ async fn write(
 ) -> Result<Inserted> {
     let mut total = Inserted::default();
     let mut rest = rows;
-    while let Some(first) = rest.first() {
-        let mut bytes = 0;
-        let count = rest
-            .iter()
-            .enumerate()
-            .take_while(|(place, row)| {
-                let fits = *place == 0 || row.fits(first, *place, bytes);
-                bytes += row.bytes();
-                fits
-            })
-            .count();
+    while !rest.is_empty() {
+        let mut load = Load::default();
+        let count = rest.iter().take_while(|row| load.takes(row)).count();
         let (chunk, left) = rest.split_at(count);
         total.add(match table.dialect {
             Dialect::Mysql => mysql(session, table, chunk, what).await?,
@@ -185,13 +191,11 @@ async fn mysql(
     Ok(Inserted { inserted, skipped: size(rows).saturating_sub(inserted) })
 }
 
+/// With every column that one of the rows has; those of the others that have it not say so.
 fn insert(table: &Table, rows: &[Row]) -> Statement {
-    let columns: Vec<(usize, &Column)> = rows
-        .iter()
-        .take(1)
-        .flat_map(|row| &row.places)
-        .filter_map(|&place| Some((place, table.columns.get(place)?)))
-        .collect();
+    let places: BTreeSet<usize> = rows.iter().flat_map(|row| &row.places).copied().collect();
+    let columns = places.into_iter().filter_map(|place| Some((place, table.columns.get(place)?)));
+    let columns: Vec<(usize, &Column)> = columns.collect();
     let mut statement = Statement::new(table.dialect, "INSERT INTO ");
     statement.table(table).words(" (");
     for (at, (_, column)) in columns.iter().enumerate() {
@@ -201,7 +205,11 @@ fn insert(table: &Table, rows: &[Row]) -> Statement {
     for (at, row) in rows.iter().enumerate() {
         statement.between(at, ", ").words("(");
         for (at, (place, column)) in columns.iter().enumerate() {
-            statement.between(at, ", ").value(column, row.value(*place));
+            statement.between(at, ", ");
+            match row.value(*place) {
+                Some(value) => statement.value(column, value.clone()),
+                None => statement.words("DEFAULT"),
+            };
         }
         statement.words(")");
     }
@@ -243,14 +251,26 @@ fn known(statement: &mut Statement, table: &Table) {
 async fn count(session: &mut Session<'_>, table: &Table, rows: &[Row], what: &str) -> Result<u64> {
     let mut statement = Statement::new(table.dialect, "SELECT CAST(COUNT(*) AS CHAR) FROM ");
     statement.table(table).words(" WHERE ");
-    for (at, row) in rows.iter().enumerate() {
-        statement.between(at, " OR ").words("(");
-        for (at, (place, column)) in table.key.iter().zip(table.key_columns()).enumerate() {
-            statement.between(at, " AND ").name(&column.name).words(" = ");
-            statement.key(column, row.value(*place));
+    let key: Vec<(usize, &Column)> = table.key.iter().copied().zip(table.key_columns()).collect();
+    // Servers look up each of a list, and each of several conditions; of lists of pairs not all do.
+    let (before, between, after) = match *key {
+        [(_, column)] => {
+            statement.name(&column.name);
+            (" IN (", ", ", ")")
         }
-        statement.words(")");
+        _ => ("(", ") OR (", ")"),
+    };
+    statement.words(before);
+    for (at, row) in rows.iter().enumerate() {
+        statement.between(at, between);
+        for (at, (place, column)) in key.iter().enumerate() {
+            if key.len() > 1 {
+                statement.between(at, " AND ").name(&column.name).words(" = ");
+            }
+            statement.key(column, row.value(*place).cloned().unwrap_or(Bound::Null));
+        }
     }
+    statement.words(after);
     let rows = session.rows(what, statement).await?;
     let told = rows.into_iter().flatten().flatten().next();
     told.and_then(|told| told.parse().ok())

@@ -7,7 +7,7 @@ use longshore::toolkit::sql::Database;
 use serde_json::Value;
 
 use super::{Load, haul, number_of};
-use crate::queues::ground::{embedded, log_line, stop};
+use crate::queues::ground::{embedded, stop};
 use crate::support::database::{Database as Server, mariadb, postgres};
 
 async fn hauls(server: Server) {
@@ -39,7 +39,6 @@ async fn hauls(server: Server) {
         mend: async || server.lock().unwrap().start(),
     };
     let daemon = haul(&ground, load).await;
-    log_line(&daemon, &["message done", "queue.load.handler"]);
     let told = server.lock().unwrap().sql("SELECT COUNT(*) FROM hauled");
     assert_eq!(told.trim(), "1000");
     assert_eq!(stop(daemon), 0);

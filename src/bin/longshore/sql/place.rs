@@ -33,8 +33,12 @@ pub(super) struct Place {
     /// Who logs in
     #[arg(long, global = true)]
     user: Option<String>,
-    /// A file with the password [default: `$LONGSHORE_SQL_PASSWORD`]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        help = "A file with the password [default: $LONGSHORE_SQL_PASSWORD]"
+    )]
     password_file: Option<PathBuf>,
     /// The database of the connection; PostgreSQL needs one unless it is named as the user
     #[arg(long, global = true)]
