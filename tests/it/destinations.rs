@@ -93,7 +93,7 @@ where
 
     let mut daemon = ground.run(&settings);
     send(ground, 0..BEFORE).await;
-    wait_for(&*arrived, BEFORE).await;
+    wait_for(&*arrived, BEFORE, &daemon).await;
 
     (load.fail)().await;
     send(ground, BEFORE..MEANWHILE).await;
@@ -101,7 +101,7 @@ where
         |line: &str| line.contains("message failed") || line.contains("handler cannot be started");
     daemon.wait_for_line(failed, LONG);
     (load.mend)().await;
-    wait_for(&*arrived, MEANWHILE).await;
+    wait_for(&*arrived, MEANWHILE, &daemon).await;
 
     // It is killed when something is at its destination and not deleted.
     let gate = Gate::closed();
@@ -136,14 +136,15 @@ async fn send(ground: &Ground, numbers: std::ops::Range<u32>) {
 }
 
 /// Waits until all messages below this number have arrived.
-async fn wait_for(arrived: &impl AsyncFn() -> BTreeSet<u32>, below: u32) {
+async fn wait_for(arrived: &impl AsyncFn() -> BTreeSet<u32>, below: u32, daemon: &Daemon) {
     let began = Instant::now();
     loop {
         let there = arrived().await;
         if there == (0..below).collect() {
             return;
         }
-        assert!(began.elapsed() < LONG, "{} of {below} have arrived", there.len());
+        let told = || format!("{} of {below} have arrived:\n{}", there.len(), daemon.output());
+        assert!(began.elapsed() < LONG, "{}", told());
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
