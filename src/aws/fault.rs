@@ -187,9 +187,9 @@ fn of_json_code(code: &str) -> Option<Kind> {
         "ParameterAlreadyExists" => Some(Kind::Conflict),
         "InvalidKeyId" => Some(Kind::Denied),
         "InvalidSignatureException" => Some(Kind::Credentials),
-        "RequestExpired" => Some(Kind::Transient),
         "TooManyUpdates" | "LimitExceededException" => Some(Kind::Throttled),
-        "TransactionConflictException"
+        "RequestExpired"
+        | "TransactionConflictException"
         | "TransactionInProgressException"
         | "ReplicatedWriteConflictException" => Some(Kind::Transient),
         _ => None,
