@@ -140,6 +140,12 @@ impl Error {
         self
     }
 
+    /// The same error once more, for another thing that it concerns; its source is told in words.
+    #[cfg(any(feature = "s3", feature = "dynamodb"))]
+    pub(crate) fn again(&self) -> Self {
+        Self { kind: self.kind, what: self.told(), hint: self.hint.clone(), source: None }
+    }
+
     /// What sort of trouble it is.
     pub const fn kind(&self) -> Kind {
         self.kind

@@ -160,7 +160,7 @@ impl Table {
                 }
                 Err(error) => {
                     for entry in batch.into_iter().chain(left.drain(..)) {
-                        fail(outcomes, entry.place, again(&error));
+                        fail(outcomes, entry.place, error.again());
                     }
                     return;
                 }
@@ -173,7 +173,7 @@ impl Table {
                     continue;
                 }
                 break_off(&mut left, &entry.identity, outcomes);
-                fail(outcomes, entry.place, again(&told));
+                fail(outcomes, entry.place, told.again());
             }
             let tries = retried.iter().map(|entry| entry.tries).max();
             put_back(&mut left, retried);
@@ -263,14 +263,5 @@ fn break_off(left: &mut VecDeque<Entry>, identity: &str, outcomes: &mut [Option<
 fn fail(outcomes: &mut [Option<Error>], place: usize, error: Error) {
     if let Some(outcome) = outcomes.get_mut(place) {
         *outcome = Some(error);
-    }
-}
-
-/// The same error once more, for another item.
-fn again(error: &Error) -> Error {
-    let told = Error::new(error.kind(), error.told());
-    match error.advice() {
-        Some(advice) => told.hint(advice),
-        None => told,
     }
 }

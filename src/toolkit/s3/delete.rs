@@ -161,20 +161,22 @@ impl Bucket {
         while !left.is_empty() {
             tries += 1;
             let mut failed = again(|| self.delete_call(&left)).await?;
+            let foreign = failed.extract_if(|key, _| !left.contains(key)).next();
+            if let Some((_, error)) = foreign {
+                // Nothing is taken for a success when the answer speaks of something else.
+                let what = "deleting: the answer names a key that was never sent";
+                return Err(Error::new(Kind::Transient, what).because(error));
+            }
             let mut again = Vec::new();
             for key in left {
-                match failed.remove(&key) {
+                match failed.get(&key) {
                     None => told.push((key, Ok(()))),
                     Some(error) if error.kind().passes_by_itself() && tries < TRIES => {
                         again.push(key);
                     }
-                    Some(error) => told.push((key, Err(error))),
+                    // Said of each, should the key have come twice.
+                    Some(error) => told.push((key, Err(error.again()))),
                 }
-            }
-            if let Some(error) = failed.into_values().next() {
-                // Nothing is taken for a success when the answer speaks of something else.
-                let what = "deleting: the answer names a key that was never sent";
-                return Err(Error::new(Kind::Transient, what).because(error));
             }
             left = again;
             if !left.is_empty() {

@@ -189,6 +189,35 @@ mod tests {
     use super::*;
     use futures_util::TryStreamExt;
 
+    #[test]
+    fn only_what_is_known_to_be_the_same_is_left_out() {
+        let sums = Sums { size: 3, crc64nvme: "c".to_owned(), sha512: "ab".to_owned() };
+        let facts = |size, crc: Option<&str>, sha: Option<&str>| Facts {
+            path: crate::toolkit::s3::Path::new("b", "k"),
+            url: String::new(),
+            size,
+            modified: None,
+            etag: None,
+            crc64nvme: crc.map(str::to_owned),
+            sha512: sha.map(str::to_owned),
+            content_type: None,
+            storage_class: None,
+            kms_key: None,
+            metadata: std::collections::BTreeMap::new(),
+        };
+        assert!(
+            sums.are_of(&facts(3, Some("c"), None)) && sums.are_of(&facts(3, None, Some("AB")))
+        );
+        for other in [
+            facts(3, None, None),
+            facts(4, Some("c"), None),
+            facts(3, Some("d"), Some("ab")),
+            facts(3, None, Some("cd")),
+        ] {
+            assert!(!sums.are_of(&other), "{other:?}");
+        }
+    }
+
     #[tokio::test]
     async fn a_file_that_changes_between_its_checksum_and_its_sending_ends_in_an_error() {
         let directory = tempfile::tempdir().unwrap();

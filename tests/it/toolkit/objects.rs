@@ -236,6 +236,11 @@ async fn every_failed_entry_of_a_batch_delete_is_told_and_what_passes_is_tried_a
     }
     assert_eq!(keys_of_calls(&proxy), [3, 1], "only the one that passes by itself");
 
+    let denied = format!("<DeleteResult>{}</DeleteResult>", failed("a", "AccessDenied"));
+    proxy.on(1, is_delete, Fault::Answer(200, denied));
+    let deleted = bucket.delete(["a", "a"]).await.unwrap();
+    assert_eq!((deleted.gone, deleted.failed.len()), (0, 2), "{deleted:?}");
+
     let foreign = format!("<DeleteResult>{}</DeleteResult>", failed("z", "AccessDenied"));
     proxy.on(9, is_delete, Fault::Answer(200, foreign));
     let error = bucket.delete(["a"]).await.unwrap_err();
