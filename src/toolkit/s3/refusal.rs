@@ -10,6 +10,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use super::Path;
 use crate::aws::fault::fault;
 use crate::error::{Error, Kind};
+use crate::key::LONGEST_KEY;
 
 /// Says in which region a bucket lies, in nearly every answer of S3.
 const REGION_HEADER: &str = "x-amz-bucket-region";
@@ -129,8 +130,25 @@ impl Act<'_> {
         if let Some(refusal) = refusal {
             return refusal.told(self.what());
         }
+        let fix = self.fix(code);
         let told = fault(self.what(), error);
-        if told.kind() == Kind::Denied { told.hint(self.permission()) } else { told }
+        if told.kind() == Kind::Denied {
+            return told.hint(self.permission());
+        }
+        match fix {
+            Some(fix) => told.hint(fix),
+            None => told,
+        }
+    }
+
+    /// What is wrong with a name that S3 refuses without saying why: its answer to HEAD holds nothing.
+    fn fix(&self, code: &str) -> Option<String> {
+        let length = self.key.len();
+        if length > LONGEST_KEY {
+            return Some(format!("its key has {length} bytes, S3 takes at most {LONGEST_KEY}"));
+        }
+        (code == "InvalidBucketName")
+            .then(|| "the name of a bucket has 3 to 63 of a-z 0-9 - .".to_owned())
     }
 
     /// What to allow.
