@@ -7,7 +7,7 @@ use super::document::Document;
 use super::names::QueueAddress;
 use super::notification::Target;
 use super::queue::Queue;
-use super::{Config, events, zc};
+use super::{Config, Handler, events, zc};
 use crate::units;
 
 /// A file that asks for nothing is some other file.
@@ -34,6 +34,7 @@ pub(super) fn all(config: &Config, document: &Document) {
     names_of_spools(config, document);
     for (name, queue) in &config.queues {
         outlets(name, queue, document);
+        circles(name, queue, document);
         objects(config, name, queue, document);
         polled(config, name, queue, document);
     }
@@ -105,6 +106,21 @@ fn outlets(name: &str, queue: &Queue, document: &Document) {
     if own.is_fifo() != dead.is_fifo() {
         let message = "a FIFO queue and its dead_letter_queue are both FIFO (.fifo), or neither";
         document.blame(key("dead_letter_queue"), message);
+    }
+}
+
+/// A queue whose handler sends each message back into it would never be empty.
+fn circles(name: &str, queue: &Queue, document: &Document) {
+    let own = QueueAddress::read(&queue.queue).ok();
+    for (event, handler) in queue.handlers() {
+        let Handler::Sqs(to) = handler else { continue };
+        if own.is_some() && own == QueueAddress::read(&to.queue).ok() && to.aws == queue.aws {
+            let route = event.map(|event| ["route", event]);
+            let path = ["queue", name].into_iter().chain(route.into_iter().flatten());
+            let path: Vec<_> = path.chain(["handler", "sqs", "queue"]).collect();
+            let message = format!("the queue {:?} is sent its own messages again", to.queue);
+            document.blame(document.place(&path), message);
+        }
     }
 }
 

@@ -213,7 +213,14 @@ fn read(parameter: aws_sdk_ssm::types::Parameter) -> Option<Parameter> {
 }
 
 fn check(what: &str, name: &str) -> Result<()> {
-    parameter_name(name).map_err(|wrong| Error::new(Kind::Invalid, what).because(wrong))
+    let refused = |why: String| Error::new(Kind::Invalid, what).because(why);
+    parameter_name(name).map_err(refused)?;
+    // Systems Manager asks for the first slash in words that do not name it.
+    if name.contains('/') && !name.starts_with('/') && !name.starts_with("arn:") {
+        return Err(refused(format!("{name:?} has levels and no slash in front"))
+            .hint(format!("write /{name}")));
+    }
+    Ok(())
 }
 
 fn about(doing: &str, name: &str, client: &aws_sdk_ssm::Client) -> String {

@@ -1,6 +1,12 @@
 //! `longshore s3` on the real binary; what it wrote is read back by the aws CLI.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    io::{Read, Write},
+    net::TcpListener,
+    path::Path,
+    thread,
+};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -228,6 +234,14 @@ fn a_reader_who_has_read_enough_is_no_error() {
         ));
         assert_eq!(left.stderr, "ended with 0\n", "{command}");
     }
+    // What was asked for is done all the same: the reader is gone before the first word.
+    ground
+        .shell(
+            "{ until [ -e gone ]; do :; done; $0 s3 mv tree s3://reports/moved --recursive; } \
+             | { exec <&-; touch gone; }",
+        )
+        .expect(0, &[]);
+    assert_eq!(ground.told(["ls", "s3://reports/moved/", "--json"]).len(), 30);
     ground
         .shell("$0 s3 cat s3://reports/large > /dev/full")
         .expect(78, &["writing to standard output"]);
@@ -293,6 +307,19 @@ fn keys_that_lead_out_of_the_directory_are_refused_and_the_others_fetched() {
 }
 
 #[test]
+fn a_name_that_s3_refuses_without_a_word_is_told_with_its_rule() {
+    for server in [embedded(), ministack()] {
+        let ground = Ground::on(server);
+        ground.write("a", "hello");
+        let path = format!("s3://reports/{}", "a/".repeat(512) + "b");
+        let rule = "its key has 1025 bytes, S3 takes at most 1024";
+        ground.run(["put", "a", &path]).expect(69, &[rule]);
+        ground.run(["head", &path]).expect(69, &[]);
+        ground.run(["mb", "s3://My_Bucket"]).expect(69, &["3 to 63 of a-z 0-9 - ."]);
+    }
+}
+
+#[test]
 fn what_makes_no_sense_is_refused_before_anything_is_done() {
     let ground = Ground::on(embedded());
     ground.write("a", "hello");
@@ -343,6 +370,37 @@ fn what_is_not_there_or_not_allowed_is_named_with_the_fix() {
         .endpoint(&proxy.endpoint())
         .finish()
         .expect(69, &["AccessDenied", "allow s3:GetObject on arn:aws:s3:::reports/a"]);
+}
+
+/// Answers everything with the beginning of an object, whose end never comes.
+fn endless() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        let mut open = Vec::new();
+        for connection in listener.incoming() {
+            let mut connection = connection.unwrap();
+            connection.read(&mut [0; 16_384]).unwrap();
+            let head = "HTTP/1.1 200 OK\r\nETag: \"x\"\r\nContent-Length: 1000000\r\n\r\n";
+            connection.write_all(head.as_bytes()).unwrap();
+            connection.write_all(&[b'x'; 100_000]).ok();
+            open.push(connection);
+        }
+    });
+    endpoint
+}
+
+#[test]
+fn what_is_interrupted_leaves_no_half_of_a_file() {
+    let directory = TempDir::new().unwrap();
+    let get = longshore(["s3", "get", "s3://reports/a", "a"]).at(directory.path());
+    let mut running = get.endpoint(&endless()).start();
+    let files = || fs::read_dir(directory.path()).unwrap().count();
+    eventually("its first bytes", PATIENCE, || files() == 1);
+    running.interrupt();
+    assert_eq!(running.wait(PATIENCE), 75, "{}", running.output());
+    assert!(running.output().contains("interrupted; run it again"), "{}", running.output());
+    assert_eq!(files(), 0);
 }
 
 #[test]

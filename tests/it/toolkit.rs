@@ -4,6 +4,7 @@ mod commands;
 mod dynamodb;
 mod lookups;
 pub(crate) mod objects;
+mod outputs;
 mod parameters;
 mod receiving;
 mod resting;

@@ -182,14 +182,15 @@ fn index(text: &str) -> std::result::Result<Index, String> {
     Ok(Index { sort, ..index })
 }
 
-/// Prints items; a line that could not be printed is an error.
+/// Prints items; one that could not be printed is an error, unless nobody reads them any more.
 struct Printer {
     typed: bool,
 }
 
 impl Printer {
-    fn print(&self, item: &dynamodb::Item) -> Result<()> {
+    /// False where nobody reads any more.
+    fn print(&self, item: &dynamodb::Item) -> Result<bool> {
         let line = if self.typed { item.typed_json() } else { item.json() };
-        say::written(line)
+        say::bytes(format!("{line}\n").as_bytes())
     }
 }

@@ -177,6 +177,7 @@ async fn tell_all(
             }
             Ok(Some(output)) => say::line(output),
             Ok(None) => {}
+            Err(error) if done == failed && concerns_all(&error) => return Err(error),
             Err(error) => {
                 failed += 1;
                 if code == 0 {
@@ -200,6 +201,11 @@ async fn tell_all(
         ));
     }
     Ok(code)
+}
+
+/// True where no other call would fare better.
+fn concerns_all(error: &Error) -> bool {
+    matches!(error.kind(), Kind::Credentials | Kind::Denied | Kind::Missing | Kind::Unreachable)
 }
 
 /// An output as it stands in a document: JSON as such, and anything else as a text.

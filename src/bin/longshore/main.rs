@@ -48,9 +48,10 @@ fn main() -> ExitCode {
         return fail(&error);
     }
     match Args::try_parse() {
-        Ok(args) => match execute(args) {
-            Ok(code) => ExitCode::from(code),
-            Err(error) => fail(&error),
+        Ok(args) => match (execute(args), say::lost()) {
+            (Ok(0), Some(lost)) => fail(&lost),
+            (Ok(code), _) => ExitCode::from(code),
+            (Err(error), _) => fail(&error),
         },
         Err(error) => {
             let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);

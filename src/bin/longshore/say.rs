@@ -2,12 +2,23 @@
 
 use std::fmt;
 use std::io::{self, Write};
+use std::sync::OnceLock;
 
 use longshore::error::{Error, Kind, Result};
 
-/// One line on standard output.
+/// The first line that did not reach standard output, and why.
+static LOST: OnceLock<io::Error> = OnceLock::new();
+
+/// One line on standard output. The work goes on where it cannot be written; [`lost`] tells of it.
 pub(crate) fn line(text: impl fmt::Display) {
-    writeln!(io::stdout().lock(), "{text}").ok();
+    if let Err(error) = writeln!(io::stdout().lock(), "{text}") {
+        LOST.set(error).ok();
+    }
+}
+
+/// Why a line did not reach standard output, once there was one that somebody wanted to read.
+pub(crate) fn lost() -> Option<Error> {
+    LOST.get().filter(|error| error.kind() != io::ErrorKind::BrokenPipe).map(unwritten)
 }
 
 /// Bytes on standard output that somebody relies on; false where nobody reads them any more.
@@ -16,7 +27,7 @@ pub(crate) fn bytes(bytes: &[u8]) -> Result<bool> {
     match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
-        Err(error) => Err(Error::new(Kind::File, "writing to standard output").because(error)),
+        Err(error) => Err(unwritten(&error)),
     }
 }
 
@@ -26,9 +37,11 @@ pub(crate) fn bytes(bytes: &[u8]) -> Result<bool> {
 /// Where it could not be written.
 pub(crate) fn written(text: impl fmt::Display) -> Result<()> {
     let mut out = io::stdout().lock();
-    writeln!(out, "{text}")
-        .and_then(|()| out.flush())
-        .map_err(|error| Error::new(Kind::File, "writing to standard output").because(error))
+    writeln!(out, "{text}").and_then(|()| out.flush()).map_err(|error| unwritten(&error))
+}
+
+fn unwritten(error: &io::Error) -> Error {
+    Error::new(Kind::File, "writing to standard output").because(error.to_string())
 }
 
 /// What a person should know besides, on standard error.

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::path::Path;
+use std::time::Duration;
 
 use longshore::aws::Aws;
 use longshore::config::{Config, Handlers, Level, Log, env};
@@ -10,6 +11,9 @@ use longshore::telemetry::log;
 use longshore::worker;
 
 use crate::args::LogArgs;
+
+/// So long what was interrupted may take away what it had begun.
+const CLEANING_UP: Duration = Duration::from_secs(3);
 
 /// The settings file that was named, or the one that is looked for. A program may bring the
 /// handlers of its queues itself: only `run` and `check` need them to be written.
@@ -64,6 +68,10 @@ pub(crate) fn block_on<T>(future: impl Future<Output = Result<T>>) -> Result<T> 
         .build()
         .map_err(|error| Error::new(Kind::Bug, "starting the runtime").because(error))?;
     let result = runtime.block_on(future);
-    runtime.shutdown_background();
+    match &result {
+        // What was cut off in the middle takes away what it had begun.
+        Err(error) if error.kind() == Kind::Aborted => runtime.shutdown_timeout(CLEANING_UP),
+        _ => runtime.shutdown_background(),
+    }
     result
 }

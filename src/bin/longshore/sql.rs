@@ -3,17 +3,16 @@
 mod insert;
 mod place;
 
-use std::io::Write as _;
 use std::pin::pin;
 
 use futures_util::TryStreamExt as _;
-use longshore::error::{Error, Kind, Result};
+use longshore::error::{Kind, Result};
 use longshore::toolkit::sql::{Clause, Database, Operator};
 use serde_json::{Value, json};
 
 use crate::progress::Progress;
-use crate::settings;
 use crate::sqs::Told;
+use crate::{say, settings};
 
 /// Looks at tables of MySQL, MariaDB and PostgreSQL, fills and reads them. SCHEMA is a schema of
 /// PostgreSQL, and a database of MySQL and MariaDB.
@@ -100,9 +99,10 @@ async fn execute(args: Args) -> Result<u8> {
             let mut rows = pin!(database.fetch(&schema, &table, &clauses).await?);
             let mut count = 0;
             while let Some(row) = rows.try_next().await? {
-                writeln!(std::io::stdout().lock(), "{}", Value::Object(row)).map_err(|error| {
-                    Error::new(Kind::File, "writing to standard output").because(error)
-                })?;
+                // Who has read enough, as `head` has, is no error.
+                if !say::bytes(format!("{}\n", Value::Object(row)).as_bytes())? {
+                    break;
+                }
                 count += 1;
                 progress.show(count, String::new());
             }

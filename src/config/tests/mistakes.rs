@@ -194,6 +194,11 @@ fn each_mistake_has_its_words() {
         (queue("system_attributes = [\"Age\"]"), "\"Age\" is no system attribute; allowed: All"),
         (queue("dead_letter_queue = \"orders\""), "is its own dead_letter_queue"),
         (queue("dead_letter_queue = \"dead.fifo\""), "are both FIFO"),
+        (
+            "[queue.q]\nqueue = \"orders\"\nhandler.sqs.queue = \"orders\"".to_owned(),
+            "is sent its own messages again",
+        ),
+        (queue("route.A.handler.sqs.queue = \"orders\""), "is sent its own messages again"),
         (queue("dead_letter_queue = \"dead\"\nset_aside = \"d\""), "keep one"),
         (queue("route.\"A*b\".handler.print = {}"), "never matches"),
         (queue("route.\"\".handler.print = {}"), "never matches"),

@@ -10,6 +10,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use super::Path;
 use crate::aws::fault::fault;
 use crate::error::{Error, Kind};
+use crate::key::LONGEST_KEY;
 
 /// Says in which region a bucket lies, in nearly every answer of S3.
 const REGION_HEADER: &str = "x-amz-bucket-region";
@@ -129,12 +130,31 @@ impl Act<'_> {
         if let Some(refusal) = refusal {
             return refusal.told(self.what());
         }
-        let takes_no_acl = code == "AccessControlListNotSupported";
+        let fix = self.fix(code);
         let told = fault(self.what(), error);
-        if takes_no_acl {
-            return told.hint("leave the ACL out, or enable ACLs on the bucket (Object Ownership)");
+        if told.kind() == Kind::Denied {
+            return told.hint(self.permission());
         }
-        if told.kind() == Kind::Denied { told.hint(self.permission()) } else { told }
+        match fix {
+            Some(fix) => told.hint(fix),
+            None => told,
+        }
+    }
+
+    /// What to change, where S3 does not say it: its answer to HEAD holds nothing.
+    fn fix(&self, code: &str) -> Option<String> {
+        let length = self.key.len();
+        if length > LONGEST_KEY {
+            return Some(format!("its key has {length} bytes, S3 takes at most {LONGEST_KEY}"));
+        }
+        let fix = match code {
+            "InvalidBucketName" => "the name of a bucket has 3 to 63 of a-z 0-9 - .",
+            "AccessControlListNotSupported" => {
+                "leave the ACL out, or enable ACLs on the bucket (Object Ownership)"
+            }
+            _ => return None,
+        };
+        Some(fix.to_owned())
     }
 
     /// What to allow.

@@ -85,6 +85,14 @@ async fn functions_are_called_from_a_shell() {
     run(&server, &["lambda", "invoke", "none"]).expect(69, &["check the name and the region"]);
     run(&server, &["lambda", "invoke", "echo", "--payload", "x"]).expect(64, &["is not JSON"]);
 
+    // A function that is not there is called for no further input.
+    let mut none = longshore(["lambda", "invoke-all", "none"]).piped();
+    none = none.endpoint(&server.endpoint());
+    let mut none = none.start();
+    none.input().write_all("1\n".repeat(1_000).as_bytes()).ok();
+    assert_eq!(none.wait(PATIENCE), 69, "{}", none.output());
+    assert_eq!(none.stderr.all().len(), 1, "{}", none.output());
+
     let all = longshore(["lambda", "map", "echo", "--json"]).endpoint(&server.endpoint());
     let mut all = all.piped().start();
     all.input().write_all(b"{\"n\":1}\n\n{\"poison\":1}\nno json\n").unwrap();

@@ -1,12 +1,12 @@
 //! `longshore sql` on the real binary.
 
 use crate::support::{
-    daemon::{Finished, longshore},
+    daemon::{Finished, longshore, program},
     database::{Database as Server, PASSWORD, USER, mariadb, postgres},
     free_port,
 };
 use serde_json::{Value, json};
-use std::{io::Write, slice};
+use std::{io::Write, path::Path, slice};
 
 fn run<const N: usize>(server: &Server, args: [&str; N]) -> Finished {
     longshore(args).env("LONGSHORE_SQL_URL", &server.url()).finish()
@@ -18,6 +18,15 @@ fn fed<const N: usize>(server: &Server, args: [&str; N], input: &str) -> (i32, S
     child.input().write_all(input.as_bytes()).unwrap();
     let code = child.wait(crate::support::PATIENCE);
     (code, child.output())
+}
+
+/// Somebody left before the first record was printed.
+fn unread(server: &Server) {
+    let fetch = "{ until [ -e gone ]; do :; done; $0 sql fetch shop t; echo ended with $? >&2; } \
+                 | { exec <&-; touch gone; }";
+    let shell = program(Path::new("/bin/sh"), ["-c", fetch, env!("CARGO_BIN_EXE_longshore")]);
+    let left = shell.env("LONGSHORE_SQL_URL", &server.url()).finish();
+    assert_eq!(left.stderr, "ended with 0\n");
 }
 
 fn lines(finished: &Finished) -> Vec<Value> {
@@ -42,6 +51,7 @@ fn by_its_verbs(server: &Server) {
     let file = longshore(["sql", "insert", "shop", "t", "r.jsonl"]).file("r.jsonl", "{\"id\":3}\n");
     file.env("LONGSHORE_SQL_URL", &server.url()).finish().expect(0, &["inserted 1"]);
 
+    unread(server);
     let all = lines(&run(server, ["sql", "fetch", "shop", "t"]));
     assert_eq!(all.len(), 3);
     let one = json!({"id": 1, "name": "one", "price": "1.50"});

@@ -54,6 +54,8 @@ fn parameter_by_its_verbs(server: &Emulator) {
         at(server, longshore([]).args(verb)).expect(69, &told);
     }
     run(server, ["ssm", "get", "a b"]).expect(69, &["\"a b\" is no name of a parameter"]);
+    run(server, ["ssm", "put", "shop/name", "x"])
+        .expect(69, &["no slash in front; write /shop/name"]);
 }
 
 #[test]

@@ -145,7 +145,7 @@ async fn put_lines(table: &Table) -> Result<WriteReport> {
 pub(super) async fn upsert(reach: &Reach, upsert: Upsert) -> Result<()> {
     let table = find(reach, &upsert.table).await?;
     let item = table.upsert(&upsert.key, &upsert.set).await?;
-    Printer { typed: upsert.typed }.print(&item)
+    Printer { typed: upsert.typed }.print(&item).map(|_read| ())
 }
 
 pub(super) async fn delete(reach: &Reach, delete: Delete, told: &Told) -> Result<u8> {

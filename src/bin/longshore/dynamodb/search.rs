@@ -145,7 +145,12 @@ pub(super) async fn scan(reach: &Reach, scan: Scan) -> Result<()> {
     }
     let most = usize::try_from(most).unwrap_or(usize::MAX);
     let printer = Printer { typed: scan.typed };
-    cached.items.iter().take(most).try_for_each(|item| printer.print(item))
+    for item in cached.items.iter().take(most) {
+        if !printer.print(item)? {
+            break;
+        }
+    }
+    Ok(())
 }
 
 async fn print(items: impl Stream<Item = Result<Item>>, most: u64, typed: bool) -> Result<()> {
@@ -155,7 +160,9 @@ async fn print(items: impl Stream<Item = Result<Item>>, most: u64, typed: bool) 
     while count < most
         && let Some(item) = items.try_next().await?
     {
-        printer.print(&item)?;
+        if !printer.print(&item)? {
+            break;
+        }
         count += 1;
         progress.show(count, String::new());
     }

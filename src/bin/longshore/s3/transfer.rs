@@ -102,7 +102,16 @@ pub(super) async fn get(args: Get, s3: &S3) -> Result<u8> {
 }
 
 impl Ends {
+    /// Ctrl-C ends it; a download that was under way leaves nothing behind.
     async fn transfer(self, carrier: Carrier<'_>) -> Result<u8> {
+        tokio::select! {
+            carried = self.carry(carrier) => carried,
+            _ = tokio::signal::ctrl_c() => Err(Error::new(Kind::Aborted, "interrupted")
+                .hint("run it again; what is in S3 already is not sent again")),
+        }
+    }
+
+    async fn carry(self, carrier: Carrier<'_>) -> Result<u8> {
         let (from, to) = (Place::read(&self.from)?, Place::read(&self.to)?);
         let (from, to) = if self.recursive {
             (from.into_tree(), to.into_tree())
@@ -132,16 +141,14 @@ async fn all(carrier: &Carrier<'_>, ways: impl Stream<Item = Result<Way>>) -> Re
         })
     });
     let mut under_way = pin!(under_way.buffer_unordered(AT_ONCE));
-    let (mut count, mut failed, mut worst) = (0, 0, None);
+    let (mut count, mut failed, mut worst, mut is_read) = (0, 0, None, true);
     while let Some(ended) = under_way.next().await {
         count += 1;
         match ended? {
             Ok((from, to, done)) => {
                 bar.say(units::count(count, "transfer"));
-                let is_read = bar.around(|| tell(carrier, &from, &to, done))?;
-                if !is_read {
-                    return Ok(0);
-                }
+                // The transfers were asked for, whether or not anybody reads of them to the end.
+                is_read = is_read && bar.around(|| tell(carrier, &from, &to, done))?;
             }
             Err(error) if concerns_all(&error) => return Err(error),
             Err(error) => {
