@@ -170,6 +170,10 @@ async fn tell_all(
     let progress = Progress::start(None);
     let (mut done, mut failed, mut code) = (0u64, 0u64, 0);
     while let Some((position, called)) = calls.next().await {
+        let called = match called {
+            Err(error) if done == failed && concerns_all(&error) => return Err(error),
+            called => called,
+        };
         progress.around(|| match called {
             Ok(output) if json => {
                 let output = output.as_deref().map(as_json);
@@ -177,7 +181,6 @@ async fn tell_all(
             }
             Ok(Some(output)) => say::line(output),
             Ok(None) => {}
-            Err(error) if done == failed && concerns_all(&error) => return Err(error),
             Err(error) => {
                 failed += 1;
                 if code == 0 {

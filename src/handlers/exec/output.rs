@@ -6,10 +6,11 @@
 //! held aside instead, and nothing of it is logged.
 
 use std::collections::VecDeque;
+use std::io;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::handlers::one_line;
 use crate::message::Body;
 use crate::payload::Aside;
@@ -73,23 +74,32 @@ impl Output {
         let (mut of_stdout, mut of_stderr) = (vec![0; CHUNK], vec![0; CHUNK]);
         while stdout.is_some() || stderr.is_some() {
             tokio::select! {
-                count = read(&mut stdout, &mut of_stdout) => {
-                    match of_stdout.get(..count) {
-                        Some(bytes) if count > 0 => {
-                            if !self.take_stdout(bytes).await {
-                                stdout = None;
-                            }
+                read = read(&mut stdout, &mut of_stdout) => {
+                    let goes_on = match read {
+                        Ok(bytes) if !bytes.is_empty() => self.take_stdout(bytes).await,
+                        Ok(_) => false,
+                        Err(error) => {
+                            self.break_off(error);
+                            false
                         }
-                        _ => stdout = None,
+                    };
+                    if !goes_on {
+                        stdout = None;
                     }
                 }
-                count = read(&mut stderr, &mut of_stderr) => {
-                    match of_stderr.get(..count) {
-                        Some(bytes) if count > 0 => self.take_stderr(bytes),
-                        _ => stderr = None,
-                    }
-                }
+                read = read(&mut stderr, &mut of_stderr) => match read {
+                    Ok(bytes) if !bytes.is_empty() => self.take_stderr(bytes),
+                    Ok(_) | Err(_) => stderr = None,
+                },
             }
+        }
+    }
+
+    /// What is data must not be taken for whole.
+    fn break_off(&mut self, error: io::Error) {
+        if let Some(aside) = &mut self.aside {
+            let what = "reading what the command writes";
+            *aside = Err(Error::new(Kind::File, what).because(error));
         }
     }
 
@@ -145,12 +155,14 @@ impl Output {
     }
 }
 
-/// The count of bytes read: 0 at the end, which an error is too. Pending for ever without stream.
-async fn read(stream: &mut Option<impl AsyncRead + Unpin>, into: &mut [u8]) -> usize {
-    match stream {
-        Some(stream) => stream.read(into).await.unwrap_or(0),
-        None => std::future::pending().await,
-    }
+/// What was read: nothing at the end. Pending for ever without a stream.
+async fn read<'a>(
+    stream: &mut Option<impl AsyncRead + Unpin>,
+    into: &'a mut [u8],
+) -> io::Result<&'a [u8]> {
+    let Some(stream) = stream else { return std::future::pending().await };
+    let count = stream.read(into).await?;
+    Ok(into.get(..count).unwrap_or_default())
 }
 
 impl Lines {
@@ -175,9 +187,15 @@ impl Lines {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::handler::logged::logged;
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    use tokio::io::ReadBuf;
     use tracing::Level;
+
+    use super::*;
+    use crate::flow::blocking::Blocking;
+    use crate::handler::logged::logged;
 
     #[test]
     fn lines_are_logged_at_debug_up_to_a_bound() {
@@ -191,6 +209,24 @@ mod tests {
         assert!(log.contains("line=\"two\""));
         assert!(log.contains("truncated=true bytes="));
         assert!(log.len() < LOGGED + 2000);
+    }
+
+    #[tokio::test]
+    async fn data_that_breaks_off_is_not_taken_for_whole() {
+        struct Broken;
+        impl AsyncRead for Broken {
+            fn poll_read(
+                self: Pin<&mut Self>,
+                _: &mut Context<'_>,
+                _: &mut ReadBuf<'_>,
+            ) -> Poll<io::Result<()>> {
+                Poll::Ready(Err(io::Error::other("no such luck")))
+            }
+        }
+        let mut output = Output::holding(Aside::new(100, Blocking::new(1)));
+        output.drain(Some((&b"one\n"[..]).chain(Broken)), None::<&[u8]>).await;
+        let error = output.take_aside().unwrap().unwrap_err();
+        assert!(error.to_string().contains("no such luck"), "{error}");
     }
 
     #[test]

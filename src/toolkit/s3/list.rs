@@ -9,7 +9,7 @@ use percent_encoding::percent_decode_str;
 
 use super::{Bucket, Path};
 use crate::aws::again::again;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 
 /// An object, as a listing tells of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,6 +73,11 @@ impl Bucket {
                 let page = bucket.page(&prefix, recursive, from).await?;
                 let more = page.is_truncated().unwrap_or_default();
                 let next = page.next_continuation_token.clone().filter(|_| more);
+                if more && next.is_none() {
+                    let what = format!("listing {}", bucket.path(&prefix));
+                    return Err(Error::new(Kind::Corrupt, what)
+                        .because("S3 says that there is more, and not where it goes on"));
+                }
                 let entries = stream::iter(bucket.entries(page).into_iter().map(Ok));
                 Ok(Some((entries, next.map(Some))))
             }

@@ -118,6 +118,12 @@ async fn a_listing_goes_on_page_by_page_and_none_is_asked_for_before_it_is_wante
     let calls = proxy.of("ListObjectsV2");
     let tokens: Vec<_> = calls.iter().map(|call| call.query("continuation-token")).collect();
     assert_eq!(tokens, [None, Some("one"), Some("two")]);
+
+    // A listing that breaks off is no whole one.
+    let lost = "<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>";
+    proxy.on(1, is_list, Fault::Answer(200, lost.to_owned()));
+    let error = bucket.keys("").await.unwrap_err();
+    assert!(error.to_string().contains("not where it goes on"), "{error}");
 }
 
 #[tokio::test]

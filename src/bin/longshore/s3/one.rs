@@ -79,7 +79,7 @@ impl<'a> Carrier<'a> {
     }
 
     pub(super) fn writing(self, upload: &Upload) -> Self {
-        Self { put: upload.put(), force: upload.force, ..self }
+        Self { put: upload.put(), force: upload.is_forced(), ..self }
     }
 
     pub(super) fn kept_in(self, cache: Option<Cache>) -> Self {

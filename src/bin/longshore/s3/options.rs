@@ -47,6 +47,16 @@ pub(super) struct Download {
 }
 
 impl Upload {
+    /// Written also where the content is the same: what else is asked for would be left undone.
+    pub(super) fn is_forced(&self) -> bool {
+        let is_plain = self.metadata.is_empty()
+            && self.storage_class.is_none()
+            && self.sse_kms_key_id.is_none()
+            && self.content_type.is_none()
+            && self.acl.is_none();
+        self.force || !is_plain
+    }
+
     pub(super) fn put(&self) -> Put {
         let mut put = Put::new();
         put.metadata = self

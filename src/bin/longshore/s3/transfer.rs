@@ -103,9 +103,9 @@ pub(super) async fn get(args: Get, s3: &S3) -> Result<u8> {
 
 impl Ends {
     /// Ctrl-C ends it; a download that was under way leaves nothing behind.
-    async fn transfer(self, carrier: Carrier<'_>) -> Result<u8> {
+    async fn transfer(self, by: Carrier<'_>) -> Result<u8> {
         tokio::select! {
-            carried = self.carry(carrier) => carried,
+            carried = self.carry(by) => carried,
             _ = tokio::signal::ctrl_c() => Err(Error::new(Kind::Aborted, "interrupted")
                 .hint("run it again; what is in S3 already is not sent again")),
         }
