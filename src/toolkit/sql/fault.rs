@@ -110,8 +110,6 @@ fn by_state(state: &str) -> Kind {
         "55P03" | "57014" => Kind::Transient,
         // Syntax: what we wrote is wrong.
         "42601" => Kind::Bug,
-        // A primary key that is deferrable arbitrates no conflict.
-        "55000" => Kind::Settings,
         // A value that does not fit its column, an operator that its type has not, a trigger that
         // refuses, an index entry that is too large.
         "42804" | "428C9" | "42883" | "42703" | "42846" | "P0001" | "44000" | "54000" => {
