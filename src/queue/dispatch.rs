@@ -41,12 +41,15 @@ impl Stages {
 
     /// Runs a handler once on these messages.
     pub(super) fn run_handler(&mut self, handler: &BoxHandler, tickets: Vec<Ticket>) {
+        let mut kept = Vec::with_capacity(tickets.len());
         let mut deliveries = Vec::with_capacity(tickets.len());
-        for &ticket in &tickets {
+        for ticket in tickets {
             self.enter_stage(ticket, Stage::Running);
-            let Some(item) = self.items.get(&ticket) else { return };
+            // One that is gone meanwhile must not hold up the others.
+            let Some(item) = self.items.get(&ticket) else { continue };
             let message = Arc::clone(item.as_handled());
             deliveries.push(Delivery { message, lease: item.keeper.lease() });
+            kept.push(ticket);
         }
         let timeout = self.settings.handler_timeout;
         let abort = self.shutdown.abort_token();
@@ -61,7 +64,7 @@ impl Stages {
             for (message, run) in messages.iter().zip(&runs) {
                 tell(&queue, message, &handler, run);
             }
-            Event::Ran(tickets.into_iter().zip(runs).collect())
+            Event::Ran(kept.into_iter().zip(runs).collect())
         });
     }
 
