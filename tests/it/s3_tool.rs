@@ -311,13 +311,15 @@ fn keys_that_lead_out_of_the_directory_are_refused_and_the_others_fetched() {
 
 #[test]
 fn a_name_that_s3_refuses_without_a_word_is_told_with_its_rule() {
+    // ministack takes longer keys than S3 does.
+    let ground = Ground::on(embedded());
+    ground.write("a", "hello");
+    let path = format!("s3://reports/{}", "a/".repeat(512) + "b");
+    let rule = "its key has 1025 bytes, S3 takes at most 1024";
+    ground.run(["put", "a", &path]).expect(69, &[rule]);
+    ground.run(["head", &path]).expect(69, &[]);
     for server in [embedded(), ministack()] {
         let ground = Ground::on(server);
-        ground.write("a", "hello");
-        let path = format!("s3://reports/{}", "a/".repeat(512) + "b");
-        let rule = "its key has 1025 bytes, S3 takes at most 1024";
-        ground.run(["put", "a", &path]).expect(69, &[rule]);
-        ground.run(["head", &path]).expect(69, &[]);
         ground.run(["mb", "s3://My_Bucket"]).expect(69, &["3 to 63 of a-z 0-9 - ."]);
     }
 }
