@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{Component, NAME, Place, input};
 use crate::backoff::Backoff;
+use crate::config;
 use crate::error::{Error, Result};
 use crate::handler::{self, BoxHandler, Delivery, LeaseKeeper, Ran};
 use crate::message::Message;
@@ -180,10 +181,16 @@ impl Pump {
         None
     }
 
+    /// A host without AWS has no region, and needs one only for a body that lies in S3.
+    fn account(&self) -> config::Aws {
+        let fallback_region = Some("us-east-1".to_owned());
+        config::Aws { fallback_region, ..self.component.0.account.clone() }
+    }
+
     async fn unpack_and_attempt(&self, message: &Message) -> (Outcome, Vec<Path>) {
-        let account = &self.component.0.account;
-        let unpacker = Unpacker::new(&self.component.settings().queue_settings(NAME, account));
-        let s3 = match self.component.0.aws.connect(account).await {
+        let account = self.account();
+        let unpacker = Unpacker::new(&self.component.settings().queue_settings(NAME, &account));
+        let s3 = match self.component.0.aws.connect(&account).await {
             Ok(connection) => connection.s3,
             Err(error) => return (failed(message, Outcome::retry(error.to_string())), Vec::new()),
         };
@@ -211,7 +218,7 @@ impl Pump {
 
     async fn delete(&self, objects: Vec<Path>) {
         for object in objects {
-            let deleted = match self.component.0.aws.connect(&self.component.0.account).await {
+            let deleted = match self.component.0.aws.connect(&self.account()).await {
                 Ok(aws) => Bucket::new(aws.s3, &object.bucket).delete_one(&object.key).await,
                 Err(error) => Err(error),
             };

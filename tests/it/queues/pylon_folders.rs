@@ -153,6 +153,18 @@ async fn p12_settings_lie_in_a_file_an_object_or_a_parameter_and_are_waited_for(
 }
 
 #[test]
+fn folders_need_no_region_of_aws() {
+    let settings = json!({"PYLON_INPUT": "folder://from", "PYLON_OUTPUT": "folder://to"});
+    let launch = longshore(["run", "--pylon", "--once", "--", "sh", "-c"]);
+    let launch = launch.args(&["printf '{\"body\": \"%s\"}\\n' $(cat)"]).env("AWS_REGION", "");
+    let place = tempfile::TempDir::new().unwrap();
+    fs::create_dir(place.path().join("from")).unwrap();
+    Folder::open(place.path().join("from")).unwrap().put(&Pylon::raw("hello")).unwrap();
+    launch.env("PYLON_CONFIG", &settings.to_string()).at(place.path()).finish().expect(0, &[]);
+    assert_eq!(bodies(&Folder::open(place.path().join("to")).unwrap()), ["hello"]);
+}
+
+#[test]
 fn on_the_embedded_aws_everything_that_is_named_is_made() {
     let settings = json!({
         "PYLON_INPUT": "folder://from",
