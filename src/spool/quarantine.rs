@@ -57,31 +57,37 @@ pub(crate) struct Kept {
     pub(crate) unexplained: Option<String>,
 }
 
-/// Moves `name` of the directory `place` into quarantine and writes the reason beside it. Blocks.
+/// Moves `name` of the directory `place` into quarantine, with the reason beside it. Blocks.
+///
+/// The reason is there first: at no instant, and after no crash, does a file lie in quarantine
+/// without it. A crash between the two leaves a reason alone, and the file is judged once more.
 ///
 /// # Errors
-/// When the file could not be moved; it is where it was then.
+/// When the file could not be moved; it is where it was then, and its reason is taken back.
 pub(crate) fn keep(
     directory: &Directory,
     place: &File,
     name: &OsStr,
     reason: &Reason,
 ) -> io::Result<Kept> {
+    let shown = directory.quarantine_path.display().to_string();
     for number in 0..MOST_OF_A_NAME {
         let target = target(name, number);
         let beside = with_suffix(&target, ".reason.json");
-        if is_taken(directory, &beside) {
+        if is_taken(directory, &beside) || is_taken(directory, &target) {
             continue;
         }
-        match rename_to_free((place, name), (&directory.quarantine, &target)) {
+        let explained = explain(directory, &beside, reason);
+        let moved = rename_to_free((place, name), (&directory.quarantine, &target));
+        if let (Err(_), Ok(_)) = (&moved, &explained) {
+            let _gone = fs::unlinkat(&directory.quarantine, &beside, AtFlags::empty());
+        }
+        match moved {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
             Err(error) => return Err(error),
         }
-        let shown = directory.quarantine_path.display().to_string();
-        let unexplained = explain(directory, &beside, reason)
-            .map_err(|fault| fault.within(&shown).to_string())
-            .err();
+        let unexplained = explained.map_err(|fault| fault.within(&shown).to_string()).err();
         let _synced = fs::fsync(&directory.quarantine);
         return Ok(Kept { path: directory.quarantine_path.join(target), unexplained });
     }
@@ -117,10 +123,10 @@ pub(crate) fn keep_alone(
     Err(io::Error::other("too many files of this name are in quarantine"))
 }
 
-fn explain(directory: &Directory, beside: &OsStr, reason: &Reason) -> Result<(), drop::Fault> {
+fn explain(directory: &Directory, beside: &OsStr, reason: &Reason) -> Result<u64, drop::Fault> {
     let mut text = serde_json::to_vec_pretty(reason).unwrap_or_default();
     text.push(b'\n');
-    drop::into(&directory.quarantine, beside, &mut text.as_slice(), Existing::Keep).map(|_bytes| ())
+    drop::into(&directory.quarantine, beside, &mut text.as_slice(), Existing::Keep)
 }
 
 fn is_taken(directory: &Directory, name: &OsStr) -> bool {

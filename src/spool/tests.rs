@@ -3,8 +3,9 @@
 mod crowd;
 mod delivery;
 mod directory;
-mod refusals;
+mod quarantine;
 mod readiness;
+mod refusals;
 mod replaced;
 mod s3;
 mod sidecars;
