@@ -7,7 +7,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use super::parts::{AT_ONCE, COMPLETING, Upload, patience, stretches};
 use super::put::with_options;
 use super::{Bucket, Facts, Path, Put};
-use crate::aws::again::again;
+use crate::again::again;
 use crate::error::{Error, Kind, Result};
 
 /// One call copies no larger object (`CopyObject`): 5 GiB.

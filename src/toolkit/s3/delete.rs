@@ -7,7 +7,7 @@ use aws_sdk_s3::types::{ChecksumAlgorithm, Delete, ObjectIdentifier};
 use futures_util::stream::{self, Stream, StreamExt};
 
 use super::Bucket;
-use crate::aws::again::{AFTER_FAILURE, TRIES, again};
+use crate::again::{TRIES, again, pause};
 use crate::aws::fault::entry_kind;
 use crate::error::{Error, Kind, Result};
 
@@ -180,7 +180,7 @@ impl Bucket {
             }
             left = again;
             if !left.is_empty() {
-                tokio::time::sleep(AFTER_FAILURE.delay(tries, fastrand::f64())).await;
+                pause(tries).await;
             }
         }
         Ok(told)

@@ -15,7 +15,7 @@ use super::parts::{
 };
 use super::put::with_options;
 use super::{Bucket, Put, Stored};
-use crate::aws::again::again;
+use crate::again::again;
 use crate::error::{Error, Kind, Result};
 
 /// The parts under way together have this many bytes at most, but one is always under way.

@@ -2,18 +2,17 @@
 //! entry is published again or reported.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use aws_sdk_sns::primitives::Blob;
 use aws_sdk_sns::types::{MessageAttributeValue, PublishBatchRequestEntry};
 
 use super::rules;
+use crate::again::again;
 use crate::aws::batch::{self, MOST_ENTRIES};
 use crate::aws::fault::fault;
-use crate::backoff::Backoff;
 use crate::error::{Error, Kind, Result};
 use crate::message::{Attribute, Outgoing};
-use crate::toolkit::carry::{Item, Outcome, Outlet, TRIES, carry};
+use crate::toolkit::carry::{Item, Outcome, Outlet, carry};
 use crate::toolkit::transport::{SendReport, Sent};
 
 /// The most bytes of a message, and of a batch, attributes included (SNS quotas: 256 KiB).
@@ -107,16 +106,7 @@ impl Publisher {
         if let Some(why) = self.unfit(message) {
             return Err(Error::new(Kind::Invalid, what).because(why));
         }
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            match self.publish_once(message).await {
-                Err(error) if error.kind().passes_by_itself() && tries < TRIES => {
-                    pause(tries).await;
-                }
-                result => return result,
-            }
-        }
+        again(|| self.publish_once(message)).await
     }
 
     /// As [`publish`](Self::publish), but neither checked nor tried again.
@@ -235,11 +225,6 @@ impl Outlet for Publisher {
         }
         Ok(outcomes)
     }
-}
-
-async fn pause(tries: u32) {
-    let backoff = Backoff::doubling(Duration::from_millis(200), Duration::from_secs(5));
-    tokio::time::sleep(backoff.delay(tries, fastrand::f64())).await;
 }
 
 fn entry(message: &Outgoing, position: usize) -> Result<PublishBatchRequestEntry> {
