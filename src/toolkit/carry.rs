@@ -1,6 +1,8 @@
 //! One load of messages to a queue or topic: in batches that fit, each entry confirmed, sent again or
 //! told.
 
+pub(crate) mod batches;
+
 use std::collections::{HashSet, VecDeque};
 
 use crate::again::{TRIES, pause};

@@ -12,7 +12,7 @@ use crate::again::again_after;
 use crate::backoff::Backoff;
 use crate::error::{Error, Kind};
 use crate::toolkit::s3::parts::{
-    AT_ONCE, PART, Part, Upload, answered, combined, header, patience, stretches,
+    AT_ONCE, PART, Part, Upload, answered, combined, patience, stretches,
 };
 
 /// Longer pauses than for other calls: with a part that is given up, all the others go.
@@ -87,15 +87,8 @@ async fn send(
     (number, offset, length): (i32, u64, u64),
 ) -> Result<Part, Refusal> {
     let stretch = read::stretch(load, means, (offset, length), destination.is_over_tls()).await?;
-    let call = destination
-        .s3
-        .upload_part()
-        .bucket(upload.bucket)
-        .key(upload.key)
-        .upload_id(upload.id)
-        .part_number(number)
-        .content_length(i64::try_from(length).unwrap_or(i64::MAX))
-        .checksum_crc64_nvme(header(stretch.checksum))
+    let call = upload
+        .part(number, length, stretch.checksum)
         .body(stretch.body)
         .customize()
         .config_override(patience(length))
