@@ -31,7 +31,7 @@ async fn overtaken(
 ) -> Error {
     let gate = Gate::closed();
     proxy.on(1, held, Fault::Hold(gate.clone()));
-    direct.put("k", "old", &Put::new()).await.unwrap();
+    direct.put("k", "older", &Put::new()).await.unwrap();
     let write = async {
         while gate.arrived() == 0 {
             tokio::task::yield_now().await;
@@ -76,7 +76,8 @@ async fn what_is_written_during_a_move_is_not_deleted() {
             for told in ["deleting s3://my-bucket/k", "written anew meanwhile", "move it again"] {
                 assert!(error.to_string().contains(told), "{error}");
             }
-            assert_eq!(from.text("to", "utf-8").await.unwrap(), "old");
+            // By its size: moto tells a wrong checksum of a copy.
+            assert_eq!(from.head("to").await.unwrap().size, 5, "the older one");
             assert_eq!(proxy.of("DeleteObject").len(), deletes, "{operation}");
         }
     }
@@ -127,5 +128,5 @@ async fn what_is_written_while_it_is_fetched_to_a_file_is_not_deleted() {
     let moving = async { Err(Error::new(Kind::Conflict, moving.await.unwrap().said())) };
     let error = Box::pin(overtaken(&from, &proxy, call("DeleteObject", 0), moving)).await;
     assert!(error.to_string().contains("written anew meanwhile"), "{error}");
-    assert_eq!(std::fs::read_to_string(directory.path().join("k")).unwrap(), "old");
+    assert_eq!(std::fs::read_to_string(directory.path().join("k")).unwrap(), "older");
 }
