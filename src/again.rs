@@ -56,13 +56,13 @@ where
             Some(error) => tracing::debug!(%error, failures, "call failed, trying again"),
             None => return Err(failed),
         }
-        tokio::time::sleep(pauses.delay(failures, fastrand::f64())).await;
+        pause(pauses, failures).await;
     }
 }
 
-/// Waits before the entries of a call are tried again that have failed so often.
-pub(crate) async fn pause(failures: u32) {
-    tokio::time::sleep(AFTER_FAILURE.delay(failures, fastrand::f64())).await;
+/// Waits before what has failed so often is tried again.
+pub(crate) async fn pause(pauses: Backoff, failures: u32) {
+    tokio::time::sleep(pauses.delay(failures, fastrand::f64())).await;
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ pub(crate) mod batches;
 
 use std::collections::{HashSet, VecDeque};
 
-use crate::again::{TRIES, pause};
+use crate::again::{AFTER_FAILURE, TRIES, pause};
 use crate::aws::batch::{self, MOST_ENTRIES};
 use crate::error::{Error, Kind, Result};
 use crate::message::Outgoing;
@@ -93,7 +93,7 @@ pub(crate) async fn carry<K: Send>(to: &impl Outlet, load: Vec<Item<K>>) -> Carr
         if let Some(tries) = left.iter().map(|item| item.tries).max().filter(|&tries| tries > 0)
             && carried.fatal.is_none()
         {
-            pause(tries).await;
+            pause(AFTER_FAILURE, tries).await;
         }
         if carried.fatal.is_some() {
             let unsent = left.drain(..).map(|item| (item.key, Outcome::Unsent));

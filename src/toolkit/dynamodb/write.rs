@@ -11,7 +11,7 @@ use futures_util::{Stream, StreamExt, TryStreamExt};
 use super::fault::bug;
 use super::item::{IntoItem, Item};
 use super::{Schema, Table};
-use crate::again::{TRIES, pause};
+use crate::again::{AFTER_FAILURE, TRIES, pause};
 use crate::error::{Error, Kind, Result};
 
 pub use report::{Failed, WriteReport};
@@ -179,7 +179,7 @@ impl Table {
             let tries = retried.iter().map(|entry| entry.tries).max();
             put_back(&mut left, retried);
             if let Some(tries) = tries {
-                pause(tries).await;
+                pause(AFTER_FAILURE, tries).await;
             }
         }
     }

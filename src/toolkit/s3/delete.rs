@@ -7,7 +7,7 @@ use aws_sdk_s3::types::{ChecksumAlgorithm, Delete, ObjectIdentifier};
 use futures_util::stream::{self, Stream, StreamExt};
 
 use super::{Bucket, Facts};
-use crate::again::{TRIES, again, pause};
+use crate::again::{AFTER_FAILURE, TRIES, again, pause};
 use crate::aws::fault::entry_kind;
 use crate::error::{Error, Kind, Result};
 
@@ -221,7 +221,7 @@ impl Bucket {
             }
             left = again;
             if !left.is_empty() {
-                pause(tries).await;
+                pause(AFTER_FAILURE, tries).await;
             }
         }
         Ok(told)

@@ -7,7 +7,7 @@ use aws_sdk_sqs::types::{
 };
 
 use super::QueueUrl;
-use crate::again::{TRIES, pause};
+use crate::again::{AFTER_FAILURE, TRIES, pause};
 use crate::aws::batch;
 use crate::aws::fault::fault;
 use crate::error::{Error, Kind, Result};
@@ -61,7 +61,7 @@ pub(super) async fn delete_again(
             })
             .collect();
         if !left.is_empty() {
-            pause(tries).await;
+            pause(AFTER_FAILURE, tries).await;
         }
     }
     outcomes

@@ -252,6 +252,27 @@ async fn p11_a_large_body_is_stored_once_fetched_and_cleaned_up() {
 }
 
 #[tokio::test]
+async fn a_store_that_takes_nothing_is_tried_five_times_in_a_run() {
+    let ground = two_queues().await;
+    aws::s3(&ground.upstream).create_bucket().bucket("store").send().await.unwrap();
+    put(&ground, "x").await;
+    let settings = json!({
+        "PYLON_OUTPUT": "sqs://out",
+        "PYLON_STORE_DESTINATION": "s3://store/",
+        "PYLON_STORE_MIN_MESSAGE_BYTES": 250,
+    });
+    let slow = "<Error><Code>SlowDown</Code></Error>".to_owned();
+    ground.proxy.on(5, |seen| seen.operation() == "PutObject", Fault::Answer(503, slow));
+    let work = "echo run >> $D/runs; printf '{\"body\": \"%0300d\"}\\n' 7";
+    let daemon = component(&ground, &settings, work).start();
+    ground.wait_counts("out", (1, 0)).await;
+    ground.wait_empty("in").await;
+    drop(daemon);
+    assert_eq!(ground.lines("runs").len(), 2, "the first run found no store");
+    assert_eq!(ground.proxy.of("PutObject").len(), 6);
+}
+
+#[tokio::test]
 async fn killed_in_the_middle_a_component_loses_nothing_and_deletes_nothing_early() {
     let ground = embedded();
     ground.queue("in", &[("VisibilityTimeout", "2")]).await;

@@ -13,7 +13,7 @@ use super::held::{Held, Renewal, Stage};
 use super::rate::Allowance;
 use super::source::{self, About};
 use super::{End, Ending, MOST_TWICE, Options, Progress, Summary};
-use crate::again::{TRIES, pause};
+use crate::again::{AFTER_FAILURE, TRIES, pause};
 use crate::error::{Error, Kind, Result};
 use crate::message::Message;
 use crate::shutdown::Shutdown;
@@ -246,7 +246,7 @@ async fn give_back(end: &End, handles: &[String]) -> usize {
         if left.is_empty() {
             break;
         }
-        pause(tries).await;
+        pause(AFTER_FAILURE, tries).await;
     }
     refused + left.len()
 }

@@ -164,7 +164,7 @@ impl Run {
             let end = self.from.clone();
             self.tasks.spawn("deleting", async move {
                 if tries > 1 {
-                    pause(tries - 1).await;
+                    pause(AFTER_FAILURE, tries - 1).await;
                 }
                 let handles: Vec<&str> = batch.iter().map(|of| &*of.handle).collect();
                 let errors = source::delete(&end, &handles).await;
