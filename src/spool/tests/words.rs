@@ -86,7 +86,7 @@ async fn a_bucket_that_is_not_there_is_told_of_in_the_words_of_the_original() {
 }
 
 /// One line when it pauses, one when it goes on, and nothing for each refused file.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_pause_is_one_line_however_many_files_wait() {
     let (yard, written) = (Yard::new(), Written::default());
     let _listening = written.listen();
