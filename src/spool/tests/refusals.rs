@@ -144,7 +144,9 @@ async fn refuses_everything_after_the_first(code: &'static str) {
 /// Of a daemon that runs on: the one bad file goes, the good ones land.
 #[tokio::test]
 async fn one_invalid_object_among_good_ones_goes_to_quarantine() {
-    let yard = Yard::new();
+    let mut yard = Yard::new();
+    // One after the other, so that others land after the bad one was refused.
+    yard.settings.threads = 1;
     let running = yard.start().await;
     yard.s3.script(|asked| (asked.key == "bad").then_some(Answer(400, "InvalidRequest")));
     yard.deliver("bad", b"x");
