@@ -26,7 +26,12 @@ pub(super) fn launch(data: &Path, port: u16) -> Launch {
     let launch = program(Path::new("/usr/sbin/mariadbd"), ["--no-defaults", user()]);
     let launch = launch.file("grants.sql", &grants);
     let own = launch.directory().to_owned();
+    // A server that starts deletes whatever temporary tables lie in its directory for them, those of
+    // another server too, which does not survive it.
+    let temporary = own.join("tmp");
+    std::fs::create_dir_all(&temporary).unwrap();
     launch.args(&[
+        &format!("--tmpdir={}", temporary.display()),
         &format!("--datadir={}", data.display()),
         &format!("--port={port}"),
         "--bind-address=127.0.0.1",
