@@ -97,3 +97,29 @@ async fn groups_keep_their_order_on_mariadb() {
 async fn groups_keep_their_order_on_postgresql() {
     keeps_the_order_of_groups(&postgres()).await;
 }
+
+/// Somebody else holds a lock: the server ends the wait before we do, and says what it waited for. It
+/// is no outage, no fault of a record, and nothing waits on in the server behind our back.
+async fn waits_for_no_lock_for_ever(server: &Server) {
+    server.sql("CREATE TABLE busy (id INT PRIMARY KEY)");
+    let database = connect(server);
+    let units = || vec![unit("", &[json!({"id": 1})])];
+    let holder = server.holding("INSERT INTO busy VALUES (1)");
+    let fates = database.insert_each("shop", "busy", units()).await;
+    let [Fate::Failed(error)] = &fates[..] else { panic!("{fates:?}") };
+    assert_eq!(error.kind(), Fault::Transient, "{error}");
+    assert!(error.to_string().to_lowercase().contains("lock"), "{error}");
+    drop(holder);
+    assert_eq!(told(&database.insert_each("shop", "busy", units()).await), ["done"]);
+    assert_eq!(server.sql("SELECT id FROM busy").trim(), "1");
+}
+
+#[tokio::test]
+async fn a_lock_of_somebody_else_is_no_outage_on_mariadb() {
+    waits_for_no_lock_for_ever(&mariadb()).await;
+}
+
+#[tokio::test]
+async fn a_lock_of_somebody_else_is_no_outage_on_postgresql() {
+    waits_for_no_lock_for_ever(&postgres()).await;
+}
