@@ -21,7 +21,7 @@ pub struct Queue {
     pub queue: String,
     /// How to reach it.
     pub aws: Aws,
-    /// How many messages are handled at the same time.
+    /// How many messages are handled at the same time, each in a call of its own or several in one.
     pub concurrency: usize,
     /// The lease on a received message; nothing where the queue's own visibility timeout decides.
     pub visibility_timeout: Option<Duration>,
