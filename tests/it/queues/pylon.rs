@@ -201,6 +201,7 @@ async fn nothing_is_sent_of_what_is_not_whole() {
     log_line(&daemon, &["message rejected", "exited with 65"]);
     log_line(&daemon, &["message rejected", "pylon"]);
     ground.wait_counts("dead", (2, 0)).await;
+    ground.wait_counts("out", (1, 0)).await;
     assert_eq!(bodies(&ground.visible("dead").await), ["foreign", "reject"]);
     assert_eq!(bodies(&ground.visible("out").await), ["of good"]);
     assert!(!daemon.output().contains("sesame"), "{}", daemon.output());
@@ -254,7 +255,7 @@ async fn p11_a_large_body_is_stored_once_fetched_and_cleaned_up() {
 #[tokio::test]
 async fn killed_in_the_middle_a_component_loses_nothing_and_deletes_nothing_early() {
     let ground = embedded();
-    ground.queue("in", &[("VisibilityTimeout", "2")]).await;
+    ground.queue("in", &[("VisibilityTimeout", "4")]).await;
     ground.queue("out", &[]).await;
     for number in 0..20 {
         put(&ground, &format!("m{number}")).await;
