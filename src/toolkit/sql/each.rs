@@ -46,7 +46,7 @@ impl Database {
         let failed = |fate: Option<Fate>| match (fate, &ended) {
             (Some(fate), _) => fate,
             (None, Err(error)) => {
-                let again = Error::new(error.kind(), error.told());
+                let again = error.again();
                 Fate::Failed(match error.advice() {
                     Some(hint) => again.hint(hint),
                     None => again,

@@ -137,6 +137,7 @@ fn count(rows: &[Row]) -> u64 {
 fn of_record(table: &Table, number: u64, error: &Error) -> Error {
     let what = format!("record {number} does not go into table {}", table.shown());
     let told = Error::new(Kind::Invalid, what).because(error.told());
+    let told = if error.is_answer() { told.answered() } else { told };
     let hint = error.advice().unwrap_or("correct it, and insert again: what is in is skipped");
     told.hint(hint)
 }
