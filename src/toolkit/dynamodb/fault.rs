@@ -20,27 +20,27 @@ pub(super) fn region(client: &aws_sdk_dynamodb::Client) -> &str {
 }
 
 impl Table {
-    /// The error of a call about this table; `what` goes on "…ing".
+    /// The error of a call about this table; `what` is such as "scanning" or "putting an item into".
     pub(super) fn failed<E>(&self, what: &str, error: SdkError<E, Response>) -> Error
     where
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
         let (name, region) = (&self.name, region(&self.client));
         if says(&error, "ResourceNotFoundException") {
-            return self.missing(what);
+            return self.missing();
         }
         let told = error.as_service_error().and_then(ProvideErrorMetadata::message);
         let is_key = told.is_some_and(is_about_key);
-        let error = fault(format!("{what} (DynamoDB table {name} in {region})"), error);
+        let error = fault(format!("{what} the DynamoDB table {name} in {region}"), error);
         if error.kind() == Kind::Invalid && is_key {
             return error.hint(format!("`longshore dynamodb describe {name}` shows its keys"));
         }
         error
     }
 
-    pub(super) fn missing(&self, what: &str) -> Error {
+    pub(super) fn missing(&self) -> Error {
         let (name, region) = (&self.name, region(&self.client));
-        let what = format!("{what}: there is no DynamoDB table {name} in {region}");
+        let what = format!("there is no DynamoDB table {name} in {region}");
         Error::new(Kind::Missing, what).hint(format!(
             "check its name and its region, or create it: longshore dynamodb create {name} \
              --partition-key NAME"

@@ -20,7 +20,7 @@ impl Table {
         let request = request.set_key(Some(key));
         let answer = again(|| {
             let request = request.clone();
-            async move { request.send().await.map_err(|error| self.failed("getting an item", error)) }
+            async move { request.send().await.map_err(|error| self.failed("getting an item of", error)) }
         });
         Ok(answer.await?.item.map(Item::of_sdk))
     }
@@ -34,7 +34,9 @@ impl Table {
         let request = self.client.put_item().table_name(&*self.name).set_item(Some(item));
         let put = again(|| {
             let request = request.clone();
-            async move { request.send().await.map_err(|error| self.failed("putting an item", error)) }
+            async move {
+                request.send().await.map_err(|error| self.failed("putting an item into", error))
+            }
         });
         self.writing(put).await.map(drop)
     }
@@ -69,7 +71,7 @@ impl Table {
                     let found = refused.item().cloned().map(Item::of_sdk);
                     return Ok(tried && found.as_ref() == Some(item));
                 }
-                Err(self.failed("putting an item", error))
+                Err(self.failed("putting an item into", error))
             }
         });
         self.writing(put).await
@@ -84,7 +86,9 @@ impl Table {
         let request = self.client.delete_item().table_name(&*self.name).set_key(Some(key));
         let delete = again(|| {
             let request = request.clone();
-            async move { request.send().await.map_err(|error| self.failed("deleting an item", error)) }
+            async move {
+                request.send().await.map_err(|error| self.failed("deleting an item of", error))
+            }
         });
         self.writing(delete).await.map(drop)
     }
@@ -114,7 +118,9 @@ impl Table {
             .return_values(ReturnValue::AllNew);
         let update = again(|| {
             let request = request.clone();
-            async move { request.send().await.map_err(|error| self.failed("updating an item", error)) }
+            async move {
+                request.send().await.map_err(|error| self.failed("updating an item of", error))
+            }
         });
         let answer = self.writing(update).await?;
         Ok(answer.attributes.map(Item::of_sdk).unwrap_or(key))

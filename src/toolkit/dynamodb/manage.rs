@@ -49,7 +49,7 @@ impl Table {
         wanted.indexes.sort_by(|one, other| one.name.cmp(&other.name));
         let began = Instant::now();
         loop {
-            match self.find("asking what it is").await? {
+            match self.find("describing").await? {
                 None => self.begin(&wanted).await?,
                 Some(table) if is_going(&table) => {}
                 Some(table) if Schema::of_table(&table).as_ref() != Some(&wanted) => {
@@ -86,7 +86,7 @@ impl Table {
                 match request.send().await {
                     // Somebody else was faster, or one of its name is not quite gone.
                     Err(error) if says(&error, "ResourceInUseException") => Ok(()),
-                    Err(error) => Err(self.failed("creating it", error)),
+                    Err(error) => Err(self.failed("creating", error)),
                     Ok(_) => Ok(()),
                 }
             }
@@ -107,14 +107,14 @@ impl Table {
             async move {
                 match request.send().await {
                     Err(error) if tried && says(&error, "ResourceNotFoundException") => Ok(()),
-                    Err(error) => Err(self.failed("deleting it", error)),
+                    Err(error) => Err(self.failed("deleting", error)),
                     Ok(_) => Ok(()),
                 }
             }
         })
         .await?;
         let began = Instant::now();
-        while self.find("asking whether it is gone").await?.is_some() {
+        while self.find("waiting for the end of").await?.is_some() {
             wait(began, || format!("deleting the DynamoDB table {}: it is not gone", self.name))
                 .await?;
         }
@@ -127,7 +127,7 @@ impl Table {
     /// # Errors
     /// Where that cannot be known.
     pub async fn exists(&self) -> Result<bool> {
-        let found = self.find("asking whether it exists").await?;
+        let found = self.find("describing").await?;
         Ok(found.is_some_and(|table| !is_going(&table)))
     }
 
@@ -136,11 +136,11 @@ impl Table {
     /// # Errors
     /// [`Kind::Missing`] where there is no such table.
     pub async fn describe(&self) -> Result<Facts> {
-        let what = "asking what it is";
-        let table = self.find(what).await?.ok_or_else(|| self.missing(what))?;
+        let table = self.find("describing").await?.ok_or_else(|| self.missing())?;
         let schema = Schema::of_table(&table).ok_or_else(|| {
             Error::new(Kind::Invalid, format!("the keys of the DynamoDB table {}", self.name))
                 .because("a type that this version does not know")
+                .answered()
         })?;
         let count = |count: Option<i64>| count.and_then(|count| u64::try_from(count).ok());
         Ok(Facts {

@@ -168,9 +168,7 @@ impl Table {
             async move {
                 let answer = again(|| {
                     let request = request.clone();
-                    async {
-                        request.send().await.map_err(|error| table.failed("scanning it", error))
-                    }
+                    async { request.send().await.map_err(|error| table.failed("scanning", error)) }
                 });
                 let answer = answer.await?;
                 Ok((answer.items.unwrap_or_default(), answer.last_evaluated_key))
@@ -190,7 +188,12 @@ impl Table {
             let request = request.select(Select::Count).set_exclusive_start_key(from.take());
             let page = again(|| {
                 let request = request.clone();
-                async move { request.send().await.map_err(|error| self.failed("counting", error)) }
+                async move {
+                    request
+                        .send()
+                        .await
+                        .map_err(|error| self.failed("counting the items of", error))
+                }
             });
             let page = page.await?;
             count += u64::try_from(page.count).unwrap_or(0);
@@ -236,8 +239,8 @@ impl Table {
             let request = request.clone();
             async move {
                 request.send().await.map_err(|error| match &query.index {
-                    Some(index) => self.failed(&format!("querying its index {index}"), error),
-                    None => self.failed("querying it", error),
+                    Some(index) => self.failed(&format!("querying index {index} of"), error),
+                    None => self.failed("querying", error),
                 })
             }
         });

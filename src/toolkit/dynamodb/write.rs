@@ -190,7 +190,7 @@ impl Table {
         let requests = requests.collect::<Result<Vec<_>>>()?;
         let request = self.client.batch_write_item().request_items(&*self.name, requests);
         let answer = request.send().await;
-        let answer = answer.map_err(|error| self.failed("writing a batch", error))?;
+        let answer = answer.map_err(|error| self.failed("writing a batch into", error))?;
         let mut unprocessed = HashSet::new();
         for request in answer.unprocessed_items.unwrap_or_default().into_values().flatten() {
             let item = match (request.put_request, request.delete_request) {

@@ -133,7 +133,7 @@ pub(super) async fn queue(function: &Function, input: &[u8]) -> std::result::Res
 }
 
 pub(super) async fn dry_run(function: &Function) -> Result<()> {
-    let what = format!("asking for function {}", function.name);
+    let what = format!("checking whether function {} may be called", function.name);
     let asked = function.request(InvocationType::DryRun).send().await;
     asked.map(drop).map_err(|error| function.failure(&what, error).error)
 }

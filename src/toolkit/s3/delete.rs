@@ -254,7 +254,7 @@ impl Bucket {
 
     fn of_entry(&self, key: &str, kind: Kind, why: String) -> Error {
         let act = self.act("deleting", ACTION, key);
-        let error = Error::new(kind, act.what()).because(why);
+        let error = Error::new(kind, act.what()).because(why).answered();
         if kind == Kind::Denied { error.hint(act.permission()) } else { error }
     }
 }

@@ -23,9 +23,9 @@ impl Database {
     /// with one key the first wins. A column that a record leaves out gets its default.
     ///
     /// Records go in chunks of at most 500 and about 512 KiB, each one statement in a transaction of
-    /// its own. What may pass (a deadlock, a database that is not
-    /// there) is tried five times. Dropped midway, some chunks are in and the others are not;
-    /// calling it again with the same records does no harm.
+    /// its own. What may pass (a deadlock, a lock that somebody holds for more than 10 seconds, a
+    /// database that is not there) is tried five times. Dropped midway, some chunks are in and the
+    /// others are not; calling it again with the same records does no harm.
     ///
     /// # Errors
     /// [`Kind::Invalid`]: a record that the table does not take, named by its number from 1; its
@@ -137,6 +137,7 @@ fn count(rows: &[Row]) -> u64 {
 fn of_record(table: &Table, number: u64, error: &Error) -> Error {
     let what = format!("record {number} does not go into table {}", table.shown());
     let told = Error::new(Kind::Invalid, what).because(error.told());
+    let told = if error.is_answer() { told.answered() } else { told };
     let hint = error.advice().unwrap_or("correct it, and insert again: what is in is skipped");
     told.hint(hint)
 }

@@ -66,7 +66,7 @@ pub(crate) fn unfit(message: &Outgoing) -> Option<String> {
 }
 
 /// The same, and what a queue of this kind refuses.
-fn unfit_for(message: &Outgoing, fifo: bool) -> Option<String> {
+pub(super) fn unfit_for(message: &Outgoing, fifo: bool) -> Option<String> {
     if fifo && message.group.is_none() {
         return Some("a FIFO queue takes no message without a group".to_owned());
     }

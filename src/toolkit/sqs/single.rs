@@ -4,7 +4,7 @@ use aws_sdk_sqs::types::MessageSystemAttributeNameForSends;
 
 use super::QueueUrl;
 use super::entry::{as_sdk, trace_as_sdk};
-use super::send::unfit;
+use super::send::unfit_for;
 use super::settle::seconds;
 use crate::again::again;
 use crate::aws::fault::fault;
@@ -21,7 +21,7 @@ pub(super) async fn send(
     message: &Outgoing,
 ) -> Result<Sent> {
     let what = format!("sending to queue {}", url.name());
-    if let Some(why) = unfit(message) {
+    if let Some(why) = unfit_for(message, url.is_fifo()) {
         return Err(Error::new(Kind::Invalid, what).because(why));
     }
     again(|| once(client, url, message, &what)).await

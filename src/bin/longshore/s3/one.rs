@@ -107,8 +107,12 @@ impl<'a> Carrier<'a> {
             );
         }
         if let Place::File(path) = from {
-            let is_directory =
-                std::fs::metadata(path).map_err(|error| about(path, error))?.is_dir();
+            let found = std::fs::metadata(path).map_err(|error| about(path, error))?;
+            let is_directory = found.is_dir();
+            // Not what would wait for a writer when it is opened.
+            if found.is_file() {
+                std::fs::File::open(path).map_err(|error| about(path, error))?;
+            }
             if is_directory && !recursive {
                 return refused(
                     format!("{from} is a directory"),
