@@ -4,7 +4,6 @@
 //! No call is ever retried by the SDK: its shared retry quota drains in an outage and then fails
 //! everything fast. Whoever makes a call decides when to make it again.
 
-pub(crate) mod again;
 #[cfg(feature = "sqs")]
 pub mod batch;
 mod clients;

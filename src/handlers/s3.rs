@@ -167,3 +167,6 @@ pub(super) async fn check(settings: &config::S3, aws: &Aws) -> Vec<Finding> {
     }
     findings
 }
+
+#[cfg(test)]
+mod tests;

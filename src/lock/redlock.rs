@@ -63,8 +63,9 @@ impl Redlock {
         if granted >= quorum && until > Instant::now() {
             return Ok(Attempt::Held(lock));
         }
-        // Where nobody granted anything and everybody answered there is nothing to take back.
-        if granted > 0 || !answers.failed.is_empty() {
+        // Where nobody granted anything and everybody answered there is nothing to take back; one
+        // that was not waited for may have granted it since.
+        if granted > 0 || answers.told.len() < most {
             // What cannot be released ends by itself.
             let _released = self.unlock(&lock).await;
         }

@@ -3,7 +3,14 @@
 mod failing;
 mod ground;
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    time::Duration,
+};
 
 use crate::support::{
     PATIENCE, aws,
@@ -20,20 +27,25 @@ async fn killed_in_the_middle_of_ten_thousand_and_run_again_all_are_there() {
     let server = embedded();
     let ground = Ground::new(&server.endpoint(), &["dead", "orders"]).await;
     ground.fill("dead", numbered(10_000)).await;
-    let redrive = || {
+    let redrive = |endpoint: &str| {
         let args = ["redrive", "dead", "orders", "--wait=1", "--visibility-timeout=5"];
-        longshore(args).endpoint(&server.endpoint())
+        longshore(args).endpoint(endpoint)
     };
-    let mut first = redrive().start();
-    while ground.visible("orders").await < 3_000 {
-        assert_eq!(first.ended(), None, "{}", first.output());
-        tokio::task::yield_now().await;
-    }
+    // From the 300th batch on, what it sends arrives and is never confirmed: so it is killed when
+    // as much as possible is on its way.
+    let (proxy, gate, sends) =
+        (Proxy::start(&server.endpoint()), Gate::closed(), AtomicUsize::new(0));
+    let late = move |seen: &Exchange| {
+        seen.operation() == "SendMessageBatch" && sends.fetch_add(1, SeqCst) >= 300
+    };
+    proxy.on(usize::MAX, late, Fault::HoldReply(gate.clone()));
+    let mut first = redrive(&proxy.endpoint()).start();
+    eventually("it is in the middle", 2 * PATIENCE, || gate.arrived() > 0);
     first.kill9();
     let (moved, left) = (ground.visible("orders").await, ground.visible("dead").await);
-    assert!((3_000..10_000).contains(&moved) && left > 0, "{moved} moved, {left} left");
+    assert!((2_000..10_000).contains(&moved) && left > 0, "{moved} moved, {left} left");
 
-    let second = redrive().finish().expect(0, &["from dead to orders", TWICE]);
+    let second = redrive(&server.endpoint()).finish().expect(0, &["from dead to orders", TWICE]);
     assert!(second.stdout.starts_with("moved "), "{}", second.stdout);
     assert_eq!(ground.counts("dead").await, (0, 0));
     let bodies = ground.drain("orders").await;
@@ -47,11 +59,12 @@ async fn a_signal_stops_it_cleanly() {
     let server = embedded();
     let ground = Ground::new(&server.endpoint(), &["dead", "orders"]).await;
     ground.fill("dead", numbered(200)).await;
-    let args = ["redrive", "dead", "orders", "--wait=1", "--rate=20/s", "--body-contains=1"];
+    let args = ["redrive", "dead", "orders", "--wait=1", "--rate=10/s", "--body-contains=1"];
     let mut redrive = longshore(args).endpoint(&server.endpoint()).start();
+    // A hundred more would follow, for ten seconds.
     while ground.visible("orders").await < 15 {
         assert_eq!(redrive.ended(), None, "{}", redrive.output());
-        tokio::task::yield_now().await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
     redrive.terminate();
     assert_eq!(redrive.wait(PATIENCE), 75, "{}", redrive.output());
@@ -71,7 +84,14 @@ async fn no_delete_leaves_before_its_send_was_confirmed() {
     ground.fill("dead", numbered(95)).await;
     let proxy = Proxy::start(&server.endpoint());
     let gate = Gate::closed();
-    let sends = |seen: &Exchange| seen.operation() == "SendMessageBatch";
+    // Those that are held: it is asked no more once they are four.
+    let held = Arc::new(Mutex::new(Vec::new()));
+    let notes = Arc::clone(&held);
+    let sends = move |seen: &Exchange| {
+        let is_send = seen.operation() == "SendMessageBatch";
+        notes.lock().unwrap().extend(is_send.then(|| seen.clone()));
+        is_send
+    };
     proxy.on(4, sends, Fault::HoldReply(gate.clone()));
     let args = ["redrive", "dead", "orders", "--wait=1"];
     let mut redrive = longshore(args).endpoint(&proxy.endpoint()).start();
@@ -79,7 +99,7 @@ async fn no_delete_leaves_before_its_send_was_confirmed() {
     // The target has forty, and nobody said so: the source must still have them.
     eventually("the other six", PATIENCE, || proxy.of("SendMessageBatch").len() >= 8);
     let deleted = |proxy: &Proxy| ground::deleted(&proxy.requests());
-    let early = ground::sent(&proxy.requests(), 4);
+    let early = ground::sent(&held.lock().unwrap());
     assert_eq!(early.len(), 40);
     assert!(deleted(&proxy).is_disjoint(&early));
     gate.open();

@@ -9,7 +9,7 @@ use crate::support::{
     eventually,
     proxy::{Fault, Proxy},
 };
-use std::io::Write;
+use std::{io::Write, time::Instant};
 
 async fn queue(server: &Emulator) -> (aws_sdk_sqs::Client, String) {
     let sqs = aws::sqs(&server.endpoint());
@@ -19,11 +19,11 @@ async fn queue(server: &Emulator) -> (aws_sdk_sqs::Client, String) {
 
 /// Receives and deletes until there were so many; their bodies in any order.
 async fn bodies((sqs, url): &(aws_sdk_sqs::Client, String), count: usize) -> Vec<String> {
-    let mut bodies = Vec::new();
+    let (mut bodies, began) = (Vec::new(), Instant::now());
     while bodies.len() < count {
+        assert!(began.elapsed() < 2 * PATIENCE, "{} of {count}: {bodies:?}", bodies.len());
         let receive = sqs.receive_message().queue_url(url).max_number_of_messages(10);
         let got = receive.wait_time_seconds(5).send().await.unwrap();
-        assert!(!got.messages().is_empty(), "{} of {count}: {bodies:?}", bodies.len());
         for message in got.messages() {
             bodies.push(message.body().unwrap().to_owned());
             let delete = sqs.delete_message().queue_url(url);

@@ -109,11 +109,13 @@ async fn a_silent_endpoint_never_hangs_a_message() {
     let endpoint_url = Some(format!("http://{}", silent.local_addr().unwrap()));
     let settings = config::Aws { endpoint_url, sealed: true, ..config::Aws::default() };
     let store = Store::dynamodb(Aws::new(), settings, "locks".to_owned());
-    let began = std::time::Instant::now();
-    let error = store.lock("key", Duration::from_secs(10)).await.map(drop).unwrap_err();
+    let asked = store.lock("key", Duration::from_secs(10));
+    // Two seconds, on a machine that has nothing else to do.
+    let answer = tokio::time::timeout(Duration::from_mins(1), asked).await.expect("an end");
+    let error = answer.map(drop).unwrap_err();
     assert_eq!(error.kind(), Kind::Transient);
+    assert!(error.to_string().contains("no answer in time"), "{error}");
     assert!(error.kind().passes_by_itself());
-    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
 }
 
 /// Clocks of two hosts are not one: what has just ended here may not have ended there.
@@ -123,12 +125,20 @@ async fn a_lock_that_has_just_ended_is_left_alone_for_a_second() {
     let connection = aws.connect(&settings).await.unwrap();
     create(&connection, "locks", None).await.unwrap();
     let store = Store::dynamodb(aws, settings, "locks".to_owned());
-    let Attempt::Held(first) = store.lock("key", Duration::from_millis(50)).await.unwrap() else {
-        panic!()
-    };
-    tokio::time::sleep_until(first.until + Duration::from_millis(10)).await;
-    let Attempt::Busy(left) = store.lock("key", Duration::from_secs(10)).await.unwrap() else {
-        panic!("taken over at once")
-    };
-    assert!(left > Duration::ZERO && left <= Duration::from_secs(1), "{left:?}");
+    for n in 0.. {
+        let key = format!("key {n}");
+        let Ok(Attempt::Held(first)) = store.lock(&key, Duration::from_millis(50)).await else {
+            assert!(n < 20, "the answer always takes longer than the lock stands");
+            continue;
+        };
+        tokio::time::sleep_until(first.until + Duration::from_millis(10)).await;
+        let second = store.lock(&key, Duration::from_secs(10)).await.unwrap();
+        if let Attempt::Busy(left) = second {
+            assert!(left > Duration::ZERO && left <= Duration::from_secs(1), "{left:?}");
+            return;
+        }
+        // Where the machine stood still for that second, it is right to take it over.
+        let since = first.until.elapsed();
+        assert!(n < 20 && since >= Duration::from_millis(900), "taken over after {since:?}");
+    }
 }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 
 use super::*;
@@ -34,7 +34,9 @@ struct Scripted {
     /// The first word of each call and its first key, without those of logging in.
     calls: Arc<Mutex<Vec<String>>>,
     /// Dropping it ends the server.
-    serving: JoinSet<()>,
+    _serving: JoinSet<()>,
+    /// A port that is ours, and on which nobody listens.
+    _silent: Option<TcpSocket>,
 }
 
 impl Scripted {
@@ -52,14 +54,16 @@ impl Scripted {
                 open.spawn(serve(stream, Arc::clone(&script), ever.clone(), Arc::clone(&heard)));
             }
         });
-        Self { address, calls, serving }
+        Self { address, calls, _serving: serving, _silent: None }
     }
 
     /// A port where nobody listens.
-    async fn away() -> Self {
-        let mut server = Self::saying(&[], Say::Bye).await;
-        server.serving.shutdown().await;
-        server
+    fn away() -> Self {
+        let silent = TcpSocket::new_v4().unwrap();
+        silent.bind(([127, 0, 0, 1], 0).into()).unwrap();
+        let address = silent.local_addr().unwrap();
+        let (calls, nobody) = (Arc::default(), JoinSet::new());
+        Self { address, calls, _serving: nobody, _silent: Some(silent) }
     }
 
     fn calls(&self) -> Vec<String> {
@@ -136,12 +140,11 @@ async fn a_lock_stands_for_its_lease_less_the_time_to_ask_and_the_drift() {
 async fn two_of_three_are_enough_and_one_is_not() {
     let two = [
         Scripted::saying(&[], GRANTED).await,
-        Scripted::away().await,
+        Scripted::away(),
         Scripted::saying(&[], GRANTED).await,
     ];
     held(redlock(&two).lock("key", LEASE).await);
-    let one =
-        [Scripted::away().await, Scripted::away().await, Scripted::saying(&[GRANTED], YES).await];
+    let one = [Scripted::away(), Scripted::away(), Scripted::saying(&[GRANTED], YES).await];
     let redlock = redlock(&one);
     let error = redlock.lock("key", LEASE).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Unreachable);
@@ -171,27 +174,33 @@ async fn what_a_minority_granted_is_taken_back() {
 async fn a_server_that_answers_too_late_to_keep_the_lock_is_away() {
     let servers = [Scripted::saying(&[], Say::Nothing).await];
     let redlock = redlock(&servers);
-    let began = Instant::now();
     let error = redlock.lock("key", LEASE).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Unreachable);
     assert!(error.to_string().contains("no answer within 2 s"), "{error}");
-    // The lock, and taking back what it may have granted.
-    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    // Each waits no longer than that: the lock, and taking back what it may have granted.
+    assert_eq!(servers[0].calls(), ["EVALSHA", "EVALSHA"]);
 }
 
 #[tokio::test]
 async fn one_silent_server_of_three_holds_nobody_up() {
-    let servers = [
-        Scripted::saying(&[], Say::Nothing).await,
-        Scripted::saying(&[GRANTED, YES], OK).await,
-        Scripted::saying(&[GRANTED, YES], OK).await,
-    ];
-    let redlock = redlock(&servers);
-    let began = Instant::now();
-    let mut lock = held(redlock.lock("key", LEASE).await);
-    assert!(redlock.renew(&mut lock, LEASE).await.unwrap());
-    redlock.finish("id", LEASE).await.unwrap();
-    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    // Whoever waits for it waits for two seconds each time; a machine that stands still so long
+    // does not do so at every try.
+    for tries_left in (0..5).rev() {
+        let servers = [
+            Scripted::saying(&[], Say::Nothing).await,
+            Scripted::saying(&[GRANTED, YES], OK).await,
+            Scripted::saying(&[GRANTED, YES], OK).await,
+        ];
+        let redlock = redlock(&servers);
+        let began = Instant::now();
+        let mut lock = held(redlock.lock("key", LEASE).await);
+        assert!(redlock.renew(&mut lock, LEASE).await.unwrap());
+        redlock.finish("id", LEASE).await.unwrap();
+        if began.elapsed() < Duration::from_secs(2) {
+            return;
+        }
+        assert!(tries_left > 0, "{:?}", began.elapsed());
+    }
 }
 
 #[tokio::test]
@@ -219,7 +228,7 @@ async fn a_renewal_that_a_quorum_refuses_is_a_lost_lock() {
 #[tokio::test]
 async fn a_lock_that_two_refuse_is_lost_though_the_third_is_away() {
     let servers =
-        [Scripted::away().await, Scripted::saying(&[], NO).await, Scripted::saying(&[], NO).await];
+        [Scripted::away(), Scripted::saying(&[], NO).await, Scripted::saying(&[], NO).await];
     let until = Instant::now() + LEASE;
     let mut lock = Lock { key: "key".to_owned(), token: "token".to_owned(), until };
     assert!(!redlock(&servers).renew(&mut lock, LEASE).await.unwrap());
@@ -228,7 +237,7 @@ async fn a_lock_that_two_refuse_is_lost_though_the_third_is_away() {
 #[tokio::test]
 async fn a_renewal_that_too_few_answer_leaves_the_lock_until_its_end() {
     let servers =
-        [Scripted::saying(&[], NO).await, Scripted::away().await, Scripted::saying(&[], YES).await];
+        [Scripted::saying(&[], NO).await, Scripted::away(), Scripted::saying(&[], YES).await];
     let until = Instant::now() + LEASE;
     let mut lock = Lock { key: "key".to_owned(), token: "token".to_owned(), until };
     let error = redlock(&servers).renew(&mut lock, LEASE).await.unwrap_err();
@@ -238,8 +247,7 @@ async fn a_renewal_that_too_few_answer_leaves_the_lock_until_its_end() {
 
 #[tokio::test]
 async fn a_finished_id_known_to_one_is_finished_and_unknown_to_too_few_is_unknown() {
-    let servers =
-        [Scripted::away().await, Scripted::away().await, Scripted::saying(&[YES], NO).await];
+    let servers = [Scripted::away(), Scripted::away(), Scripted::saying(&[YES], NO).await];
     let redlock = redlock(&servers);
     assert!(redlock.is_finished("id").await.unwrap());
     assert!(redlock.is_finished("id").await.is_err());

@@ -119,7 +119,9 @@ fn a_bad_file_is_set_aside_and_hidden_ones_are_left_alone() {
     fs::create_dir(folder.path().join("directory")).unwrap();
     std::os::unix::fs::symlink("a", folder.path().join("link")).unwrap();
     // It may be half of what pylon still writes.
-    fs::write(folder.path().join("young"), "{\"body\": ").unwrap();
+    old(&folder, "young", b"{\"body\": ");
+    let young = File::options().write(true).open(folder.path().join("young")).unwrap();
+    young.set_modified(SystemTime::now() + Duration::from_mins(10)).unwrap();
     folder.put(&Pylon::raw("good")).unwrap();
     let claims = folder.take(10).unwrap();
     assert_eq!(claims.len(), 1);

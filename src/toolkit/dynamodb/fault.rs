@@ -1,6 +1,4 @@
-//! What errors of DynamoDB mean for the table that was asked, and which calls are made again.
-
-use std::time::Duration;
+//! What errors of DynamoDB mean for the table that was asked.
 
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_smithy_runtime_api::client::result::SdkError;
@@ -8,32 +6,7 @@ use aws_smithy_runtime_api::http::Response;
 
 use super::Table;
 use crate::aws::fault::fault;
-use crate::backoff::Backoff;
-use crate::error::{Error, Kind, Result};
-
-/// How often a call is made that fails in a way that may pass.
-pub(super) const TRIES: u32 = 5;
-/// DynamoDB splits a partition that is asked too much within seconds.
-pub(super) const AFTER_FAILURE: Backoff =
-    Backoff::doubling(Duration::from_millis(100), Duration::from_secs(5));
-
-/// Calls until it succeeds, fails for good, or has failed five times.
-pub(super) async fn patiently<T, C, F>(mut call: C) -> Result<T>
-where
-    C: FnMut() -> F,
-    F: Future<Output = Result<T>>,
-{
-    let mut tries = 0;
-    loop {
-        match Box::pin(call()).await {
-            Err(error) if error.kind().passes_by_itself() && tries + 1 < TRIES => {
-                tries += 1;
-                tokio::time::sleep(AFTER_FAILURE.delay(tries, fastrand::f64())).await;
-            }
-            ended => return ended,
-        }
-    }
-}
+use crate::error::{Error, Kind};
 
 /// True where DynamoDB answered with this error.
 pub(super) fn says<E: ProvideErrorMetadata>(error: &SdkError<E, Response>, code: &str) -> bool {

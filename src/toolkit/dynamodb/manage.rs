@@ -7,8 +7,9 @@ use futures_util::Stream;
 use futures_util::stream::try_unfold;
 use tokio::time::{Instant, sleep};
 
-use super::fault::{patiently, region, says};
+use super::fault::{region, says};
 use super::{Schema, Table};
+use crate::again::again;
 use crate::aws::fault::fault;
 use crate::error::{Error, Kind, Result};
 
@@ -79,7 +80,7 @@ impl Table {
             .set_key_schema(Some(schema.keys_for_sdk()?))
             .set_global_secondary_indexes(Some(indexes).filter(|indexes| !indexes.is_empty()))
             .billing_mode(BillingMode::PayPerRequest);
-        patiently(|| {
+        again(|| {
             let request = request.clone();
             async move {
                 match request.send().await {
@@ -101,7 +102,7 @@ impl Table {
     pub async fn destroy(&self) -> Result<()> {
         let request = self.client.delete_table().table_name(&*self.name);
         let mut tried = false;
-        patiently(|| {
+        again(|| {
             let (request, tried) = (request.clone(), std::mem::replace(&mut tried, true));
             async move {
                 match request.send().await {
@@ -155,7 +156,7 @@ impl Table {
 
     async fn find(&self, what: &str) -> Result<Option<TableDescription>> {
         let request = self.client.describe_table().table_name(&*self.name);
-        patiently(|| {
+        again(|| {
             let request = request.clone();
             async move {
                 match request.send().await {
@@ -189,7 +190,7 @@ pub fn list(
             }
             let Some(after) = next else { return Ok(None) };
             let request = client.list_tables().set_exclusive_start_table_name(after);
-            let answer = patiently(|| {
+            let answer = again(|| {
                 let request = request.clone();
                 async move {
                     request.send().await.map_err(|error| {

@@ -8,8 +8,8 @@ use futures_util::stream::try_unfold;
 use futures_util::{Stream, TryStreamExt};
 
 use super::Table;
-use super::fault::patiently;
 use super::item::{Item, Value};
+use crate::again::again;
 use crate::error::Result;
 
 /// What is asked of a table or an index: one partition of it, or a part of that.
@@ -166,7 +166,7 @@ impl Table {
             }
             let (table, request) = (table.clone(), request.set_exclusive_start_key(from));
             async move {
-                let answer = patiently(|| {
+                let answer = again(|| {
                     let request = request.clone();
                     async { request.send().await.map_err(|error| table.failed("scanning", error)) }
                 });
@@ -186,7 +186,7 @@ impl Table {
         loop {
             let request = self.client.scan().table_name(&*self.name).consistent_read(true);
             let request = request.select(Select::Count).set_exclusive_start_key(from.take());
-            let page = patiently(|| {
+            let page = again(|| {
                 let request = request.clone();
                 async move {
                     request
@@ -235,7 +235,7 @@ impl Table {
             request = request.expression_attribute_values(":s", value.clone().into_sdk());
         }
         let request = request.key_condition_expression(condition);
-        let page = patiently(|| {
+        let page = again(|| {
             let request = request.clone();
             async move {
                 request.send().await.map_err(|error| match &query.index {

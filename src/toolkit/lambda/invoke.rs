@@ -12,6 +12,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_runtime_api::http::Response;
 
 use super::{Function, MOST_BYTES, MOST_BYTES_ASYNC};
+use crate::again::Failed;
 use crate::aws::fault::fault;
 use crate::error::{Error, Kind, Result};
 
@@ -37,9 +38,9 @@ pub(crate) struct Failure {
     is_timeout: bool,
 }
 
-impl Failure {
-    pub(super) const fn may_be_repeated(&self) -> bool {
-        self.error.kind().passes_by_itself() && !self.is_timeout
+impl Failed for Failure {
+    fn passing(&self) -> Option<&Error> {
+        self.error.passing().filter(|_| !self.is_timeout)
     }
 }
 

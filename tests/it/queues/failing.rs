@@ -20,18 +20,28 @@ async fn one_of_ten_fails_and_comes_again_later_and_later_while_nine_are_deleted
         )
     ));
     let failed = ground.wait_lines("failed", 4);
-    let (visible, hidden) = ground.counts("q").await;
-    assert_eq!(visible + hidden, 1, "the other nine are deleted");
+    ground.wait_left("q", 1).await;
     let times: Vec<f64> = failed.iter().map(|at| at.parse().unwrap()).collect();
     let gaps: Vec<f64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
     // 1, 2 and 4 s with half of each left to chance, in whole seconds and never less.
     for (gap, least) in gaps.iter().zip([0.9, 0.9, 1.9]) {
         assert!(*gap >= least, "{gaps:?}");
     }
-    assert!(gaps[2] > gaps[0], "{gaps:?}");
-    let deletes = sizes(&ground.calls("DeleteMessageBatch"));
+    // How much more it was is the machine's affair; what was asked for is ours.
+    let changes = ground.calls("ChangeMessageVisibilityBatch").into_iter();
+    let asked = changes.map(|(_, call)| call["Entries"][0]["VisibilityTimeout"].as_u64().unwrap());
+    // Renewals ask for the whole lease.
+    let asked: Vec<u64> = asked.filter(|seconds| *seconds < 30).take(3).collect();
+    assert!(asked[0] == 1 && asked.is_sorted() && (2..=4).contains(&asked[2]), "{asked:?}");
+    let calls = ground.calls("DeleteMessageBatch");
+    let deletes = sizes(&calls);
     assert_eq!(deletes.iter().sum::<usize>(), 9);
-    assert!(deletes.len() <= 3, "{deletes:?}");
+    // Each of them waited a second for company.
+    let took = calls.last().unwrap().0 - ground.calls("ReceiveMessage")[0].0;
+    assert!(
+        took >= Duration::from_secs(deletes.len().try_into().unwrap()),
+        "{deletes:?} in {took:?}"
+    );
     assert!(logged(&daemon, &["WARN", "message failed", "exited with 75"]) >= 3);
     drop(daemon);
 }
@@ -112,11 +122,12 @@ async fn a_run_that_takes_too_long_is_ended_with_its_tree_and_tried_again() {
     ground.send("q", "x").await;
     let daemon = ground.run(&format!(
         "[queue.q]\nqueue = \"q\"\nwait_time = 1\nhandler_timeout = \"500ms\"\n{}",
+        // A run that is ended before it has said who it is, is none of those we wait for.
         ground.exec(
             "queue.q.handler",
             "h",
-            "[ $LONGSHORE_RECEIVE_COUNT -eq 1 ] || exit 0\n\
-             sleep 600 & echo $! >> $D/pids; echo $$ >> $D/pids; wait"
+            "[ ! -e $D/pids ] || exit 0\n\
+             sleep 600 & { echo $!; echo $$; } > $D/draft; mv $D/draft $D/pids; wait"
         )
     ));
     let pids = ground.wait_lines("pids", 2);
@@ -124,7 +135,8 @@ async fn a_run_that_takes_too_long_is_ended_with_its_tree_and_tried_again() {
         pids.iter().all(|pid| super::stopping::is_dead(pid))
     });
     ground.wait_empty("q").await;
-    assert_eq!(logged(&daemon, &["took too long"]), 1);
-    assert_eq!(logged(&daemon, &["message failed", "took longer than"]), 1);
-    tokio::time::timeout(Duration::from_secs(10), async { stop(daemon) }).await.unwrap();
+    let ended = logged(&daemon, &["took too long"]);
+    assert!(ended >= 1, "{}", daemon.output());
+    assert_eq!(logged(&daemon, &["message failed", "took longer than"]), ended);
+    assert_eq!(stop(daemon), 0);
 }

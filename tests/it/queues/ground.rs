@@ -14,7 +14,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::{Response, body::Bytes};
 use serde_json::Value;
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fs,
     os::unix::fs::PermissionsExt,
     path::PathBuf,
@@ -105,15 +105,19 @@ impl Ground {
 
     /// Makes SQS deliver again what one daemon holds, as it may by its own rules.
     pub(crate) async fn deliver_again(&self, queue: &str) {
-        let polls = self.proxy.of("ReceiveMessage").into_iter();
-        let replies = polls.map(|poll| String::from_utf8_lossy(&poll.reply).into_owned());
-        let handles = replies.filter_map(|reply| {
-            let reply: Value = serde_json::from_str(&reply).ok()?;
-            Some(reply["Messages"][0]["ReceiptHandle"].as_str()?.to_owned())
-        });
         let change = self.sqs.change_message_visibility().queue_url(self.url(queue));
-        let change = change.receipt_handle(handles.last().unwrap()).visibility_timeout(0);
+        let change = change.receipt_handle(self.handles().pop().unwrap()).visibility_timeout(0);
         change.send().await.unwrap();
+    }
+
+    /// The handle of the first message of each receive that brought any.
+    pub(crate) fn handles(&self) -> Vec<String> {
+        let polls = self.proxy.of("ReceiveMessage").into_iter();
+        let handle = |reply: &[u8]| {
+            let reply: Value = serde_json::from_slice(reply).ok()?;
+            Some(reply["Messages"][0]["ReceiptHandle"].as_str()?.to_owned())
+        };
+        polls.filter_map(|poll| handle(&poll.reply)).collect()
     }
 
     pub(crate) async fn wait_empty(&self, queue: &str) {
@@ -121,13 +125,22 @@ impl Ground {
     }
 
     pub(crate) async fn wait_counts(&self, queue: &str, wanted: (usize, usize)) {
+        self.wait_until(queue, |counts| counts == wanted).await;
+    }
+
+    /// Waits until so many are left, visible or hidden.
+    pub(crate) async fn wait_left(&self, queue: &str, wanted: usize) {
+        self.wait_until(queue, |(visible, hidden)| visible + hidden == wanted).await;
+    }
+
+    async fn wait_until(&self, queue: &str, holds: impl Fn((usize, usize)) -> bool) {
         let began = Instant::now();
         loop {
             let counts = self.counts(queue).await;
-            if counts == wanted {
+            if holds(counts) {
                 return;
             }
-            assert!(began.elapsed() < PATIENCE, "{queue} has {counts:?}, wanted {wanted:?}");
+            assert!(began.elapsed() < PATIENCE, "{queue} has {counts:?}");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
@@ -230,7 +243,7 @@ impl Ground {
     }
 
     /// Each message was recorded, by the line that `line` makes of it, when it was deleted. Returns
-    /// how many were.
+    /// how many lines were: one that came again is deleted again.
     pub(crate) fn deleted_after(
         &self,
         witness: &Witness,
@@ -249,15 +262,15 @@ impl Ground {
         for (place, line) in self.lines(evidence).into_iter().enumerate() {
             first.entry(line).or_insert(place);
         }
-        let mut count = 0;
+        let mut deleted = HashSet::new();
         for (call, recorded) in witness.0.lock().unwrap().iter() {
             for entry in call["Entries"].as_array().unwrap() {
                 let line = &received[&entry["ReceiptHandle"].to_string()];
                 assert!(first[line] < *recorded, "{line}: deleted before it was handled");
-                count += 1;
+                deleted.insert(line);
             }
         }
-        count
+        deleted.len()
     }
 }
 

@@ -62,6 +62,7 @@ async fn i15_publish_prints_thirteen_lines_and_the_event_as_it_is() {
         );
         assert!(lines[11].starts_with("Message ID : "), "{lines:?}");
         assert_eq!(lines[12..], ["Message Length : 59"]);
+        ground.wait_counts("q", (1, 0)).await;
         let received = ground.visible("q").await;
         assert_eq!(received[0].body(), Some("help.me"));
     }

@@ -10,7 +10,10 @@ use crate::support::{
     redis::{Redis, idempotency, redis, redis_with},
 };
 use std::{
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -41,7 +44,7 @@ fn is_delete(seen: &Exchange) -> bool {
 async fn two_daemons_and_a_message_delivered_twice_handle_it_once() {
     let (ground, redis) = (embedded(), redis());
     ground.queue("q", &[]).await;
-    let store = idempotency(&[&redis], "lock_timeout = 3");
+    let store = idempotency(&[&redis], "lock_timeout = 9");
     let settings = settings(&ground, &store, "concurrency = 1");
     let first = ground.run(&settings);
     ground.send("q", "x").await;
@@ -68,9 +71,13 @@ async fn what_one_daemon_finished_and_could_not_delete_the_next_deletes_and_does
     let (ground, redis) = (embedded(), redis());
     ground.queue("q", &[]).await;
     go(&ground);
-    let lines = "visibility_timeout = 2";
+    let lines = "visibility_timeout = 4";
     let settings = settings(&ground, &idempotency(&[&redis], ""), lines);
-    ground.proxy.on(1, is_delete, Fault::CutBefore);
+    // However often it tries: what it asked for never comes through.
+    let refused = Arc::new(AtomicBool::new(true));
+    let of_first = Arc::clone(&refused);
+    let of_first = move |seen: &Exchange| is_delete(seen) && of_first.load(Ordering::SeqCst);
+    ground.proxy.on(usize::MAX, of_first, Fault::CutBefore);
     let mut first = ground.run(&settings);
     ground.send("q", "x").await;
     eventually("a delete that is cut", PATIENCE, || {
@@ -78,6 +85,7 @@ async fn what_one_daemon_finished_and_could_not_delete_the_next_deletes_and_does
     });
     assert_eq!(redis.keys("sqs:done:").len(), 1, "confirmed before the delete was sent");
     first.kill9();
+    refused.store(false, Ordering::SeqCst);
     let second = ground.run(&settings);
     ground.wait_empty("q").await;
     log_line(&second, &["received again after it was finished"]);
@@ -89,7 +97,7 @@ async fn what_one_daemon_finished_and_could_not_delete_the_next_deletes_and_does
 async fn outage(on_store_error: &str) -> (Ground, Daemon, Redis) {
     let (ground, mut redis) = (embedded(), redis());
     ground.queue("q", &[]).await;
-    let more = format!("on_store_error = \"{on_store_error}\"\nlock_timeout = \"3s\"");
+    let more = format!("on_store_error = \"{on_store_error}\"\nlock_timeout = \"6s\"");
     let settings = settings(&ground, &idempotency(&[&redis], &more), "");
     let daemon = ground.run(&settings);
     ground.send("q", "x").await;
@@ -132,11 +140,19 @@ async fn redis_killed_and_restarted_with_proceed_work_goes_on() {
     ground.wait_empty("q").await;
     assert_eq!(ground.lines("done").len(), 2, "each once: {}", daemon.output());
     redis.start();
+    // Nobody probes it: a message finds out, perhaps not the first one.
+    let mut sent = 2;
+    while logged(&daemon, &["idempotency store is back"]) == 0 {
+        assert!(sent < 30, "{}", daemon.output());
+        ground.send("q", "z").await;
+        sent += 1;
+        ground.wait_lines("done", sent);
+        ground.wait_empty("q").await;
+    }
+    let before = redis.keys("sqs:done:").len();
     ground.send("q", "z").await;
-    ground.wait_lines("done", 3);
-    log_line(&daemon, &["idempotency store is back"]);
     ground.wait_empty("q").await;
-    assert_eq!(redis.keys("sqs:done:").len(), 1, "what came after it is guarded again");
+    assert_eq!(redis.keys("sqs:done:").len(), before + 1, "it is guarded again");
     assert_eq!(stop(daemon), 0);
 }
 
@@ -145,10 +161,14 @@ async fn a_lock_that_redis_forgot_is_lost_and_the_message_comes_again() {
     let (ground, daemon, mut redis) = outage("retry").await;
     redis.start();
     log_line(&daemon, &["lock lost"]);
-    go(&ground);
     assert_eq!(ground.proxy.of("DeleteMessageBatch").len(), 0);
-    drop(daemon);
-    assert_eq!(ground.counts("q").await.0 + ground.counts("q").await.1, 1, "nothing is lost");
+    // When its lease is over.
+    ground.deliver_again("q").await;
+    ground.wait_lines("begun", 2);
+    go(&ground);
+    ground.wait_empty("q").await;
+    assert_eq!(ground.lines("done").len(), 1, "the first was cut off: {}", daemon.output());
+    assert_eq!(stop(daemon), 0);
 }
 
 #[tokio::test]
@@ -252,9 +272,8 @@ async fn a_redis_that_hangs_holds_up_neither_messages_nor_the_stop() {
     let retry = ground.run(&settings(&ground, &idempotency(&[&redis], ""), ""));
     log_line(&retry, &["ERROR", "idempotency store is away", "no answer within 2 s"]);
     assert_eq!(ground.proxy.of("ReceiveMessage").len(), 0, "no receive is spent");
-    let asked = Instant::now();
+    // Held up, it would be cut off at the end of its drain and say so.
     assert_eq!(stop(retry), 0);
-    assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
     let store = idempotency(&[&redis], "on_store_error = \"proceed\"");
     let proceed = ground.run(&settings(&ground, &store, ""));
     ground.wait_lines("done", 1);

@@ -86,6 +86,8 @@ async fn con_6_what_s3_sns_and_boto3_write_is_unpacked() {
     wanted.sort();
     assert_eq!(bodies, wanted);
     ground.wait_empty("pointers").await;
+    // ministack tells of an object after it has said yes to it.
+    ground.wait_lines("events", 1);
     ground.wait_empty("events").await;
     let events: Vec<serde_json::Value> =
         ground.lines("events").iter().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -150,9 +152,10 @@ async fn a_lease_is_renewed_while_its_payload_is_fetched() {
     let ground = pointing(b"hello".to_vec()).await;
     let gate = Gate::closed();
     ground.proxy.on(1, is_fetch, Fault::Hold(gate.clone()));
-    let daemon = ground.run(&settings(&ground, "visibility_timeout = 2", COPY));
-    eventually("three leases have passed", PATIENCE, || {
-        ground.proxy.of("ChangeMessageVisibilityBatch").len() >= 6
+    let daemon = ground.run(&settings(&ground, "visibility_timeout = 6", COPY));
+    // Each at half of it.
+    eventually("two leases have passed", PATIENCE, || {
+        ground.proxy.of("ChangeMessageVisibilityBatch").len() >= 4
     });
     assert!(ground.lines("seen").is_empty());
     gate.open();
@@ -200,7 +203,7 @@ async fn an_object_stays_while_its_message_could_not_be_deleted() {
     let is_delete = |seen: &Exchange| seen.operation() == "DeleteMessageBatch";
     let failed = r#"{"Successful":[],"Failed":[{"Id":"0","SenderFault":true,"Code":"ReceiptHandleIsInvalid","Message":"gone"}]}"#;
     ground.proxy.on(1, is_delete, Fault::Answer(200, failed.to_owned()));
-    let more = "delete_payload = true\nvisibility_timeout = 2";
+    let more = "delete_payload = true\nvisibility_timeout = 4";
     let daemon = ground.run(&settings(&ground, more, COPY));
     log_line(&daemon, &["delete failed"]);
     ground.wait_empty("q").await;

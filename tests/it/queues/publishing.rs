@@ -156,6 +156,7 @@ async fn the_subject_and_the_text_of_a_protocol_arrive() {
     for ground in [embedded(), on_ministack()] {
         let topic = topic(&ground, "q", false).await;
         publish(&ground, &[&topic, "-e", "E.x", "-m", "told", "--subject", "News"]);
+        ground.wait_counts("q", (1, 0)).await;
         let envelope: Value =
             serde_json::from_str(ground.visible("q").await.remove(0).body().unwrap()).unwrap();
         assert_eq!((&envelope["Subject"], &envelope["Message"]), (&json!("News"), &json!("told")));
@@ -164,6 +165,7 @@ async fn the_subject_and_the_text_of_a_protocol_arrive() {
         let topic = topic(&ground, "q", true).await;
         let text = r#"{"default": "to all", "sqs": "to queues"}"#;
         publish(&ground, &[&topic, "-e", "E.x", "-m", text, "--structure", "json"]);
+        ground.wait_counts("q", (1, 0)).await;
         assert_eq!(ground.visible("q").await.remove(0).body(), Some("to queues"));
     }
 }

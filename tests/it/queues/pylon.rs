@@ -39,7 +39,7 @@ pub(super) fn attributes() -> [(&'static str, MessageAttributeValue); 6] {
     ]
 }
 
-async fn put(ground: &Ground, body: &str) {
+pub(super) async fn put(ground: &Ground, body: &str) {
     ground.send_with("in", body, &attributes()).await;
 }
 
@@ -47,13 +47,13 @@ fn attribute<'m>(message: &'m Message, name: &str) -> &'m str {
     message.message_attributes.as_ref().unwrap()[name].string_value.as_deref().unwrap()
 }
 
-fn bodies(messages: &[Message]) -> Vec<&str> {
+pub(super) fn bodies(messages: &[Message]) -> Vec<&str> {
     let mut bodies: Vec<_> = messages.iter().map(|message| message.body().unwrap()).collect();
     bodies.sort_unstable();
     bodies
 }
 
-async fn two_queues() -> Ground {
+pub(super) async fn two_queues() -> Ground {
     let ground = embedded();
     for queue in ["in", "out"] {
         ground.queue(queue, &[]).await;
@@ -61,7 +61,7 @@ async fn two_queues() -> Ground {
     ground
 }
 
-fn is_send(seen: &Exchange) -> bool {
+pub(super) fn is_send(seen: &Exchange) -> bool {
     seen.operation() == "SendMessageBatch"
 }
 
@@ -201,6 +201,7 @@ async fn nothing_is_sent_of_what_is_not_whole() {
     log_line(&daemon, &["message rejected", "exited with 65"]);
     log_line(&daemon, &["message rejected", "pylon"]);
     ground.wait_counts("dead", (2, 0)).await;
+    ground.wait_counts("out", (1, 0)).await;
     assert_eq!(bodies(&ground.visible("dead").await), ["foreign", "reject"]);
     assert_eq!(bodies(&ground.visible("out").await), ["of good"]);
     assert!(!daemon.output().contains("sesame"), "{}", daemon.output());
@@ -254,7 +255,7 @@ async fn p11_a_large_body_is_stored_once_fetched_and_cleaned_up() {
 #[tokio::test]
 async fn killed_in_the_middle_a_component_loses_nothing_and_deletes_nothing_early() {
     let ground = embedded();
-    ground.queue("in", &[("VisibilityTimeout", "2")]).await;
+    ground.queue("in", &[("VisibilityTimeout", "4")]).await;
     ground.queue("out", &[]).await;
     for number in 0..20 {
         put(&ground, &format!("m{number}")).await;

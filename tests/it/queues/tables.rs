@@ -34,7 +34,7 @@ fn settings(ground: &Ground, endpoint: &str, more: &str) -> String {
     );
     format!(
         "[log]\nlevel = \"debug\"\n[idempotency]\nstore = \"dynamodb\"\ntable = \"locks\"\n\
-         endpoint_url = \"{endpoint}\"\nlock_timeout = \"3s\"\n{more}\n[queue.q]\nqueue = \"q\"\n\
+         endpoint_url = \"{endpoint}\"\nlock_timeout = \"9s\"\n{more}\n[queue.q]\nqueue = \"q\"\n\
          wait_time = 1\nconcurrency = 1\nretry_initial = \"1s\"\nretry_longest = \"1s\"\n{handler}"
     )
 }
@@ -111,6 +111,7 @@ async fn a_table_that_goes_away_with_proceed_work_goes_on() {
     std::fs::write(ground.path("go"), "").unwrap();
     ground.send("q", "x").await;
     ground.wait_lines("done", 1);
+    ground.wait_empty("q").await;
     way.down();
     ground.send("q", "y").await;
     ground.wait_lines("done", 2);

@@ -80,7 +80,7 @@ async fn an_endpoint_that_is_gone_is_waited_for() {
 #[tokio::test]
 async fn i18_of_a_batch_that_fails_in_part_only_that_part_is_sent_again() {
     let ground = embedded();
-    ground.queue("q", &[("VisibilityTimeout", "3")]).await;
+    ground.queue("q", &[("VisibilityTimeout", "4")]).await;
     for n in 0..3 {
         ground.send("q", &n.to_string()).await;
     }
@@ -90,7 +90,15 @@ async fn i18_of_a_batch_that_fails_in_part_only_that_part_is_sent_again() {
         seen.operation() == delete && String::from_utf8_lossy(&seen.body).contains("\"Id\":\"2\"")
     };
     ground.proxy.on(1, of_three, Fault::Answer(200, partial.to_owned()));
-    let daemon = ground.run(&settings(&ground));
+    // They end together, and so are deleted together.
+    let gate = super::stopping::gate(&ground);
+    let waits = "read body; echo $body >> $D/seen; flock -s $D/gate true";
+    let daemon = ground.run(&format!(
+        "[queue.q]\nqueue = \"q\"\nwait_time = 1\n{}",
+        ground.exec("queue.q.handler", "h", waits)
+    ));
+    ground.wait_lines("seen", 3);
+    gate.unlock().unwrap();
     eventually("a second delete", PATIENCE, || ground.proxy.of(delete).len() >= 2);
     let calls = ground.calls(delete);
     assert_eq!(sizes(&calls)[..2], [3, 1]);
@@ -109,7 +117,7 @@ async fn i18_of_a_batch_that_fails_in_part_only_that_part_is_sent_again() {
 #[tokio::test]
 async fn what_cannot_be_deleted_is_not_run_twice() {
     let ground = embedded();
-    ground.queue("q", &[("VisibilityTimeout", "2")]).await;
+    ground.queue("q", &[("VisibilityTimeout", "4")]).await;
     ground.send("q", "x").await;
     let denied = r#"{"__type":"com.amazon.coral.service#AccessDeniedException","message":"no"}"#;
     let delete =

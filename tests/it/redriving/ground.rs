@@ -133,10 +133,9 @@ pub(crate) fn deleted(record: &[Exchange]) -> BTreeSet<String> {
     entries.map(|entry| received[&text(entry, "ReceiptHandle")].clone()).collect()
 }
 
-/// The bodies of the first so many batches.
-pub(crate) fn sent(record: &[Exchange], batches: usize) -> BTreeSet<String> {
-    let sends = record.iter().filter(|seen| seen.operation() == "SendMessageBatch");
-    let asked: Vec<Value> = sends.take(batches).map(|seen| json(&seen.body)).collect();
+/// The bodies of these batches.
+pub(crate) fn sent(sends: &[Exchange]) -> BTreeSet<String> {
+    let asked: Vec<Value> = sends.iter().map(|seen| json(&seen.body)).collect();
     let entries = asked.iter().flat_map(|asked| list(asked, "Entries"));
     entries.map(|entry| text(entry, "MessageBody")).collect()
 }

@@ -113,9 +113,17 @@ async fn what_the_filter_lets_through_arrives_raw() {
         publish.message_attributes("iniesta_pass", value).send().await.unwrap();
     }
     let url = account.sqs.get_queue_url().queue_name("orders").send().await.unwrap();
-    let receive = account.sqs.receive_message().queue_url(url.queue_url.unwrap());
-    let received = receive.max_number_of_messages(10).wait_time_seconds(2).send().await.unwrap();
-    let mut bodies: Vec<&str> = received.messages().iter().filter_map(|one| one.body()).collect();
+    let url = url.queue_url.unwrap();
+    // Until nothing comes any more.
+    let mut bodies = Vec::new();
+    loop {
+        let receive = account.sqs.receive_message().queue_url(&url).max_number_of_messages(10);
+        let received = receive.wait_time_seconds(2).send().await.unwrap();
+        if received.messages().is_empty() {
+            break;
+        }
+        bodies.extend(received.messages.unwrap().into_iter().filter_map(|one| one.body));
+    }
     bodies.sort_unstable();
     assert_eq!(bodies, ["Paid.bank", "Placed.shop"]);
 }

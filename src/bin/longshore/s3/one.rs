@@ -194,11 +194,7 @@ impl Carrier<'_> {
         if !self.moves {
             return Ok(Done::Downloaded(None));
         }
-        if bucket.head(&path.key).await?.etag != facts.etag {
-            let what = format!("{path} was written again while it was fetched");
-            return Err(Error::new(Kind::Conflict, what).hint("it was not deleted; move it again"));
-        }
-        bucket.delete_one(&path.key).await?;
+        bucket.delete_unchanged(&path.key, &facts).await?;
         Ok(Done::Moved)
     }
 

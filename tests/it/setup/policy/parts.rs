@@ -17,8 +17,8 @@ fn file() -> [(&'static str, Vec<u8>); 1] {
 /// One message each that is done, retried and done, whose handlers last until locks are renewed.
 const LOCKED: &str = "drain_timeout = \"5s\"\n[queue.q]\nqueue = \"orders\"\nwait_time = 0\n\
                       retry_initial = \"100ms\"\n\
-                      handler.exec.command = [\"sh\", \"-c\", \"sleep 1; exit $(cat)\"]\n\
-                      [idempotency]\nstore = \"dynamodb\"\ntable = \"locks\"\nlock_timeout = \"1s\"\n";
+                      handler.exec.command = [\"sh\", \"-c\", \"sleep 2; exit $(cat)\"]\n\
+                      [idempotency]\nstore = \"dynamodb\"\ntable = \"locks\"\nlock_timeout = \"4s\"\n";
 
 #[tokio::test]
 async fn locks_in_dynamodb_need_their_items_and_a_look_at_their_table() {
