@@ -132,7 +132,10 @@ async fn errors_name_the_table_and_the_fix() {
     assert!(told.to_string().contains("an item of 500007 bytes"), "{told}");
     let wrong = table.query(&Query::equal("id", "a").index("no-index"));
     let told = wrong.try_collect::<Vec<_>>().await.unwrap_err();
-    assert!(told.to_string().contains("its index no-index"), "{told}");
+    assert!(
+        told.to_string().contains("querying index no-index of the DynamoDB table things"),
+        "{told}"
+    );
 }
 
 #[tokio::test]

@@ -73,17 +73,19 @@ fn by_its_verbs(server: &Server) {
     bad("id=eq:x").expect(64, &["column \"id\" (int", "takes whole numbers"]);
     run(server, ["sql", "fetch", "shop", "u"]).expect(69, &["there is no table shop.u"]);
 
-    let wrong = |input: &str, told: &str| {
+    let wrong = |exits: i32, input: &str, told: &str| {
         let (code, said) = fed(server, ["sql", "insert", "shop", "t"], input);
-        assert!(code == 69 && said.contains(told), "{code} {said}");
+        assert!(code == exits && said.contains(told), "{code} {said}");
     };
-    wrong("{\"id\": 10}\n[1]\n", "line 2 is no record: it is JSON, but no object");
-    wrong("{\"id\": 10}\n{\"id\"\n", "line 2 is no record: ");
+    wrong(64, "{\"id\": 10}\n[1]\n", "line 2 is no record: it is JSON, but no object");
+    wrong(64, "{\"id\": 10}\n{\"id\"\n", "line 2 is no record: ");
+    // MariaDB would take it for zero, and is not asked.
     wrong(
+        if server.url().starts_with("postgresql") { 69 } else { 64 },
         "{\"id\": 10}\n{\"id\": 11, \"price\": \"much\"}\n",
         "record 2 does not go into table shop.t",
     );
-    wrong("{\"id\": 10, \"name\": \"much longer than that column\"}\n", "record 1 does not go");
+    wrong(69, "{\"id\": 10, \"name\": \"much longer than that column\"}\n", "record 1 does not go");
     assert_eq!(server.sql("SELECT COUNT(*) FROM t").trim(), "3");
     run(server, ["sql", "exists", "shop", "t", "--help"]).expect(0, &["--password-file"]);
 }

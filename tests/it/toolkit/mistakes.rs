@@ -12,9 +12,8 @@ fn what_is_known_to_be_wrong_without_asking_is_a_mistake() {
     let server = embedded();
     run(&server, ["dynamodb", "create", "things", "--partition-key", "id"]).expect(0, &[]);
     run(&server, ["dynamodb", "put", "things", "{"]).expect(64, &["no JSON object"]);
-    run(&server, ["dynamodb", "get", "things", r#"{"name": "a"}"#]).expect(64, &["id"]);
-    run(&server, ["s3", "cat", "s3://reports/a", "--encoding", "klingon"])
-        .expect(64, &["\"klingon\" is no encoding"]);
+    run(&server, ["dynamodb", "put", "--if-absent", "things", r#"{"name": "a"}"#])
+        .expect(64, &["id"]);
     longshore(["sql", "insert", "shop", "t", "nowhere", "--host", "127.0.0.1", "--user", "ann"])
         .finish()
         .expect(64, &["reading nowhere: No such file"]);
@@ -34,6 +33,9 @@ fn a_file_that_may_not_be_read_is_a_mistake() {
 #[test]
 fn what_the_service_refuses_is_no_mistake() {
     let server = embedded();
+    run(&server, ["dynamodb", "create", "things", "--partition-key", "id"]).expect(0, &[]);
+    run(&server, ["dynamodb", "get", "things", r#"{"name": "a"}"#])
+        .expect(69, &["ValidationException", "longshore dynamodb describe things"]);
     run(&server, ["sqs", "create", "orders"]).expect(0, &[]);
     let proxy = Proxy::start(&server.endpoint());
     let refused = r#"{"__type":"com.amazonaws.sqs#InvalidMessageContents","message":"so it is"}"#;
