@@ -4,16 +4,17 @@
 //! No call is ever retried by the SDK: its shared retry quota drains in an outage and then fails
 //! everything fast. Whoever makes a call decides when to make it again.
 
-pub(crate) mod again;
 #[cfg(feature = "sqs")]
 pub mod batch;
 mod clients;
 mod connect;
 pub mod fault;
 pub mod identity;
+mod silence;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
@@ -65,6 +66,7 @@ pub struct Aws {
     found: Arc<Mutex<HashMap<Name, Found>>>,
     settings: config::Aws,
     http: Option<SharedHttpClient>,
+    silence: Option<silence::Silence>,
 }
 
 /// More connections, and more things found by their names, are not kept.
@@ -82,6 +84,15 @@ impl Aws {
         Self { http: Some(http), ..Self::default() }
     }
 
+    /// For a program that somebody waits for. A request that has no answer within 5 s is told of,
+    /// once, with the endpoint that is waited for and how long: 20 s. Then it fails, and what is
+    /// asked there next is given 2 s until something is answered. Requests that take their time by
+    /// themselves (a receive, a function, a copy, more than 64 KiB) are left to their own timeouts.
+    #[must_use]
+    pub fn on_silence(self, tell: impl Fn(&str, Duration) + Send + Sync + 'static) -> Self {
+        Self { silence: Some(silence::Silence::new(tell)), ..self }
+    }
+
     /// The connection for these settings; the same one for the same settings.
     ///
     /// No request is sent, except those of the SDK's credential and region chain where the settings
@@ -92,7 +103,7 @@ impl Aws {
     pub async fn connect(&self, settings: &config::Aws) -> Result<Connection> {
         let slot = self.slot(settings);
         let connection = slot.get_or_try_init(async || {
-            let sdk = connect::sdk_config(settings, self.http.clone()).await?;
+            let sdk = connect::sdk_config(settings, self.http(settings)).await?;
             Ok::<_, Error>(Connection::new(sdk, settings.path_style || settings.sealed))
         });
         connection.await.cloned()
@@ -110,6 +121,12 @@ impl Aws {
             self.forget(settings);
         }
         result
+    }
+
+    /// What requests go through, where it is not the SDK's own.
+    fn http(&self, settings: &config::Aws) -> Option<SharedHttpClient> {
+        let Some(silence) = &self.silence else { return self.http.clone() };
+        Some(silence.over(self.http.clone().unwrap_or_else(|| connect::client(settings))))
     }
 
     fn slot(&self, settings: &config::Aws) -> Slot {

@@ -58,10 +58,10 @@ pub use self::mistakes::{Mistake, Mistakes};
 pub use self::names::QueueAddress;
 pub(crate) use self::names::group as group_name;
 pub use self::notification::{Notification, Target};
-pub use self::outbox::{Destination, Outbox, Outlet};
+pub use self::outbox::{Outbox, Outlet};
 pub use self::payload::{Payload, Step, Wrapper};
 pub use self::queue::{OnUnrouted, Queue};
-pub use self::spool::{Ignore, Spool, Texts};
+pub use self::spool::{Destination, Ignore, Spool, Texts};
 pub use self::zc::SPOOL as ZC_SPOOL;
 
 use self::document::Document;

@@ -109,8 +109,10 @@ pub(crate) fn unsynced(
 /// Syncs a directory: the names in it, of which `name` is told where that fails, outlive a power
 /// loss.
 pub(crate) fn sync(directory: &impl AsFd, name: &OsStr) -> std::result::Result<(), Fault> {
-    rustix::fs::fsync(directory)
-        .map_err(|error| Fault::new("syncing the directory of", name, error.into()))
+    let synced = rustix::fs::fsync(directory);
+    #[cfg(test)]
+    let synced = seam::synced(synced);
+    synced.map_err(|error| Fault::new("syncing the directory of", name, error.into()))
 }
 
 /// Gives a file a new name that must be free; never replaces. Only for a file whose old name nobody
@@ -136,33 +138,6 @@ fn link_to_free(from: (&impl AsFd, &OsStr), to: (&impl AsFd, &OsStr)) -> io::Res
     #[cfg(test)]
     seam::linked();
     Ok(rustix::fs::unlinkat(from.0, from.1, AtFlags::empty())?)
-}
-
-/// Lets a test's own thread stand on a file system without the flag, and act between the steps.
-#[cfg(test)]
-pub(crate) mod seam {
-    use std::cell::RefCell;
-
-    thread_local! {
-        static BETWEEN: RefCell<Option<Box<dyn FnMut()>>> = const { RefCell::new(None) };
-    }
-
-    /// From now on this thread links and unlinks, and `between` runs between the two.
-    pub(crate) fn without_the_flag(between: impl FnMut() + 'static) {
-        BETWEEN.with_borrow_mut(|seam| *seam = Some(Box::new(between)));
-    }
-
-    pub(super) fn is_without_the_flag() -> bool {
-        BETWEEN.with_borrow(Option::is_some)
-    }
-
-    pub(super) fn linked() {
-        BETWEEN.with_borrow_mut(|seam| {
-            if let Some(between) = seam {
-                between();
-            }
-        });
-    }
 }
 
 /// A step that failed, before it is told where.
@@ -236,67 +211,6 @@ fn step(what: &str, error: io::Error) -> Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fs;
-
-    use super::*;
-
-    #[test]
-    fn what_is_dropped_is_whole_and_alone() {
-        let directory = tempfile::tempdir().unwrap();
-        let name = OsStr::new("2012-06-14%2F01.txt");
-        let bytes = file(directory.path(), name, &mut &b"text"[..], Existing::Keep).unwrap();
-        assert_eq!(bytes, 4);
-        assert_eq!(fs::read(directory.path().join(name)).unwrap(), b"text");
-        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
-    }
-
-    #[test]
-    fn a_taken_name_is_replaced_only_when_asked() {
-        let directory = tempfile::tempdir().unwrap();
-        let name = OsStr::new("a");
-        file(directory.path(), name, &mut &b"one"[..], Existing::Keep).unwrap();
-        let refused = file(directory.path(), name, &mut &b"two"[..], Existing::Keep).unwrap_err();
-        assert_eq!(refused.kind(), Kind::Conflict);
-        assert_eq!(fs::read(directory.path().join("a")).unwrap(), b"one");
-        file(directory.path(), name, &mut &b"three"[..], Existing::Replace).unwrap();
-        assert_eq!(fs::read(directory.path().join("a")).unwrap(), b"three");
-        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
-    }
-
-    #[test]
-    fn nothing_is_left_of_a_drop_that_fails() {
-        struct Broken;
-        impl Read for Broken {
-            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-                Err(io::Error::other("the pipe broke"))
-            }
-        }
-        let directory = tempfile::tempdir().unwrap();
-        let failed = file(directory.path(), OsStr::new("a"), &mut Broken, Existing::Keep);
-        assert!(failed.unwrap_err().to_string().contains("the pipe broke"));
-        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
-    }
-
-    /// While the contents still come in, the name does not exist: only a whole file ever has it.
-    #[test]
-    fn the_name_appears_last() {
-        struct Watching<'a>(&'a Path, bool);
-        impl Read for Watching<'_> {
-            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-                assert!(!self.0.exists(), "seen before it was whole");
-                if self.1 {
-                    return Ok(0);
-                }
-                self.1 = true;
-                buffer[0] = b'x';
-                Ok(1)
-            }
-        }
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("a");
-        let mut contents = Watching(&path, false);
-        file(directory.path(), OsStr::new("a"), &mut contents, Existing::Keep).unwrap();
-        assert_eq!(fs::read(&path).unwrap(), b"x");
-    }
-}
+pub(crate) mod seam;
+#[cfg(test)]
+mod tests;

@@ -70,7 +70,8 @@ impl Kind {
         }
     }
 
-    /// The exit code of a command that ends with an error of this kind (sysexits.h).
+    /// The exit code of a command that ends with an error of this kind (sysexits.h); that of an
+    /// error is [`Error::exit_code`].
     pub const fn exit_code(self) -> u8 {
         match self {
             Self::Usage => 64,
@@ -110,12 +111,14 @@ pub struct Error {
     what: String,
     hint: Option<String>,
     source: Option<Box<dyn StdError + Send + Sync>>,
+    /// A service said it; else it was known before any was asked.
+    is_answer: bool,
 }
 
 impl Error {
     /// An error of this kind; `what` names the thing it happened to.
     pub fn new(kind: Kind, what: impl Into<String>) -> Self {
-        Self { kind, what: what.into(), hint: None, source: None }
+        Self { kind, what: what.into(), hint: None, source: None, is_answer: false }
     }
 
     /// This build does without the cargo feature that `what` needs.
@@ -140,10 +143,33 @@ impl Error {
         self
     }
 
+    /// Marks what a service said, which is not known before it is asked. [`Error::exit_code`] makes
+    /// a difference of it.
+    #[must_use]
+    pub fn answered(mut self) -> Self {
+        self.is_answer = true;
+        self
+    }
+
     /// The same error once more, for another thing that it concerns; its source is told in words.
-    #[cfg(any(feature = "s3", feature = "dynamodb"))]
+    #[cfg(any(feature = "s3", feature = "dynamodb", feature = "sqs", feature = "sql"))]
     pub(crate) fn again(&self) -> Self {
-        Self { kind: self.kind, what: self.told(), hint: self.hint.clone(), source: None }
+        let is_answer = self.is_answer();
+        let (what, hint) = (self.told(), self.hint.clone());
+        Self { kind: self.kind, what, hint, source: None, is_answer }
+    }
+
+    /// True where it, or the error behind it, is what a service said.
+    pub(crate) fn is_answer(&self) -> bool {
+        let behind = self.source.as_ref().and_then(|source| source.downcast_ref::<Self>());
+        self.is_answer || behind.is_some_and(Self::is_answer)
+    }
+
+    /// The exit code of a command that ends with it: that of its kind. What is invalid, and known to
+    /// be without asking, is a mistake on the command line.
+    pub fn exit_code(&self) -> u8 {
+        let is_mistake = self.kind == Kind::Invalid && !self.is_answer();
+        if is_mistake { Kind::Usage.exit_code() } else { self.kind.exit_code() }
     }
 
     /// What sort of trouble it is.
@@ -216,6 +242,16 @@ mod tests {
             "reading /etc/longshore.toml: No such file or directory (os error 2); \
              name the file with --config"
         );
+    }
+
+    #[test]
+    fn what_was_never_asked_is_a_mistake_on_the_command_line() {
+        let known = || Error::new(Kind::Invalid, "the item has no key");
+        let refused = || Error::new(Kind::Invalid, "ValidationException").answered();
+        let behind = |error| Error::new(Kind::Invalid, "only 3 were sent").because(error);
+        assert_eq!((known().exit_code(), behind(known()).exit_code()), (64, 64));
+        assert_eq!((refused().exit_code(), behind(refused()).exit_code()), (69, 69));
+        assert_eq!(Error::new(Kind::Missing, "no such queue").exit_code(), 69);
     }
 
     #[test]

@@ -9,6 +9,8 @@ mod route;
 pub(crate) mod logged;
 mod run;
 mod tuples;
+#[cfg(feature = "queue")]
+mod turns;
 
 use std::fmt;
 use std::future::Future;
@@ -24,6 +26,8 @@ pub use lease::{Lease, LeaseKeeper};
 pub use route::Routes;
 pub use run::{Ending, Ran, run, run_all};
 pub use tuples::Handler;
+#[cfg(feature = "queue")]
+pub(crate) use turns::Turns;
 
 /// One message on its way through a handler.
 #[derive(Debug, Clone)]

@@ -4,11 +4,15 @@
 //! (`bad%zz`) stays as it is. Encoding is Python 2's `quote(key, safe='')`, as zc.s3uploadqueue's
 //! producers use it, which also encodes `~`.
 
+mod temporary;
+
 use std::ffi::OsStr;
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, percent_encode};
+
+pub use temporary::is_temporary;
 
 /// S3 takes no longer key, in bytes.
 pub const LONGEST_KEY: usize = 1024;

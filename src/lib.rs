@@ -103,6 +103,7 @@ pub mod key; //         the name of a file, and the key or id that it stands for
 pub mod units; //       durations and sizes as people write them
 pub mod template; //    texts that a message fills in
 pub mod backoff; //     how long to wait before the next attempt
+mod again; //           calls made again while their failure passes by itself
 pub mod finding; //     what a check finds, in words
 // settings
 pub mod config; //      the settings: TOML or INI, all mistakes at once

@@ -85,9 +85,9 @@ impl Local {
     /// serves the same directory or holds the port.
     pub async fn start(options: Options) -> Result<Self> {
         let listener = listener::bind(options.port, options.next_free).await?;
-        let address = listener
-            .local_addr()
-            .map_err(|error| Error::new(Kind::File, "asking for our own port").because(error))?;
+        let address = listener.local_addr().map_err(|error| {
+            Error::new(Kind::File, "reading the port of the embedded AWS").because(error)
+        })?;
         let origin = format!("http://{address}");
         let door = Arc::new(open_door(&options, &origin).await?);
         let stopping = CancellationToken::new();

@@ -53,14 +53,14 @@ where
             let told = format!("the answer names an unknown entry {id:?}: {told}");
             return all_failed(sent, &Error::new(Kind::Transient, what).because(told));
         };
-        *outcome = Some(Error::new(kind, what).because(told));
+        *outcome = Some(Error::new(kind, what).because(told).answered());
     }
     outcomes
 }
 
 /// Every entry failed with the whole call.
 pub fn all_failed(sent: usize, error: &Error) -> Vec<Option<Error>> {
-    (0..sent).map(|_| Some(Error::new(error.kind(), error.to_string()))).collect()
+    (0..sent).map(|_| Some(error.again())).collect()
 }
 
 #[cfg(test)]

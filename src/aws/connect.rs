@@ -10,7 +10,12 @@ use aws_config::sts::AssumeRoleProvider;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_sdk_sts::config::{Credentials, SharedCredentialsProvider};
+use aws_smithy_http_client::Connector;
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::tls::Provider;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 
 use crate::config;
 use crate::error::{Error, Kind, Result};
@@ -65,11 +70,25 @@ fn sealed(settings: &config::Aws, http: Option<SharedHttpClient>) -> SdkConfig {
         .timeout_config(timeouts())
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
     builder.set_endpoint_url(settings.endpoint_url.clone());
-    // The SDK's own client would go through HTTP_PROXY, even to this host. This one knows neither
-    // proxies nor TLS.
-    let direct = || aws_smithy_http_client::Builder::new().build_http();
-    builder.set_http_client(Some(http.unwrap_or_else(direct)));
+    builder.set_http_client(Some(http.unwrap_or_else(|| client(settings))));
     builder.build()
+}
+
+/// What requests go through, as the SDK itself would make it.
+pub(super) fn client(settings: &config::Aws) -> SharedHttpClient {
+    if settings.sealed {
+        // The SDK's own would go through HTTP_PROXY, even to this host. This one knows neither
+        // proxies nor TLS.
+        return aws_smithy_http_client::Builder::new().build_http();
+    }
+    aws_smithy_http_client::Builder::new().build_with_connector_fn(|settings, components| {
+        let provider = Provider::Rustls(CryptoMode::AwsLc);
+        let mut builder = Connector::builder().tls_provider(provider);
+        builder.set_connector_settings(settings.cloned());
+        builder.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
+        builder.set_proxy_config(Some(ProxyConfig::from_env()));
+        builder.build()
+    })
 }
 
 fn loader(http: Option<SharedHttpClient>) -> ConfigLoader {

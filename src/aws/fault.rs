@@ -22,6 +22,8 @@ where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
     let kind = kind(&error);
+    // A request that could not even be made was refused by nobody.
+    let is_answer = !matches!(error, SdkError::ConstructionFailure(_));
     let told = match &error {
         SdkError::ServiceError(answer) => {
             let code = answer.err().code().unwrap_or("no error code");
@@ -36,6 +38,7 @@ where
         _ => causes(&error),
     };
     let error = Error::new(kind, what).because(told);
+    let error = if is_answer { error.answered() } else { error };
     match advice(kind) {
         Some(advice) => error.hint(advice),
         None => error,
@@ -45,8 +48,13 @@ where
 /// What stands behind an error that never became an answer: the words of its causes, on one line.
 /// The SDK's own words for "something went wrong" say nothing and are left out.
 fn causes(error: &(dyn StdError + 'static)) -> String {
-    const EMPTY: [&str; 4] =
-        ["other", "io error", "dispatch failure", "the credential provider was not enabled"];
+    const EMPTY: [&str; 5] = [
+        "other",
+        "io error",
+        "timeout",
+        "dispatch failure",
+        "the credential provider was not enabled",
+    ];
     let mut told: Vec<String> = Vec::new();
     let mut next = error.source();
     while let Some(cause) = next {

@@ -32,12 +32,9 @@ impl Connection {
     /// [`Kind::Credentials`] without credentials, or with some that AWS does not accept.
     pub async fn test(&self) -> Result<Identity> {
         let region = self.region().to_owned();
-        let who = self
-            .sts
-            .get_caller_identity()
-            .send()
-            .await
-            .map_err(|error| fault(format!("asking STS who we are in {region}"), error))?;
+        let who = self.sts.get_caller_identity().send().await.map_err(|error| {
+            fault(format!("checking the credentials with STS in {region}"), error)
+        })?;
         let (arn, account) = (who.arn.unwrap_or_default(), who.account.unwrap_or_default());
         Ok(Identity { arn, account, region })
     }

@@ -95,6 +95,19 @@ impl Written {
         written
     }
 
+    /// The same of what has an address, which may name the region itself.
+    pub(super) fn read_at(section: &mut Section<'_>, of_address: Option<&str>) -> Self {
+        let mut written = Self::read(section);
+        if let Some(of_address) = of_address {
+            if let Some(own) = written.region.as_deref().filter(|own| *own != of_address) {
+                let message = format!("region {own:?}, but the address says {of_address:?}");
+                section.blame("region", message);
+            }
+            written.region = Some(of_address.to_owned());
+        }
+        written
+    }
+
     /// This table's keys over those of `[aws]`.
     pub(super) fn over(self, base: &Self) -> Self {
         let credentials = match (&self.credentials, &self.profile) {

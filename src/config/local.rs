@@ -12,9 +12,9 @@ use super::idempotency::IdempotencyStore;
 use super::log::Log;
 use super::mistakes::Mistakes;
 use super::names::{self, QueueAddress};
-use super::outbox::{Destination, Outlet};
+use super::outbox::Outlet;
 use super::queue::Queue;
-use super::spool::Spool;
+use super::spool::{Destination, Spool};
 use super::{Config, Elsewhere, Events, file};
 use crate::error::Result;
 

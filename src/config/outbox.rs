@@ -5,18 +5,8 @@ use std::fmt;
 use super::aws::Written;
 use super::events::Events;
 use super::names::{self, QueueAddress};
-use super::queue::aws_at;
 use super::section::Section;
-use super::spool::{Ignore, Spool};
-
-/// Where the files of a spool go.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Destination {
-    /// Each becomes an object of this bucket.
-    Bucket(String),
-    /// Each becomes a message.
-    Messages(Outbox),
-}
+use super::spool::{Destination, Ignore, Spool};
 
 /// What an outbox has besides what every spool has.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,7 +99,7 @@ impl Outbox {
             }
         };
         let region = queue.as_ref().and_then(QueueAddress::region).or(topic.as_deref());
-        let aws = aws_at(&mut section, base, region);
+        let aws = Written::read_at(&mut section, region).over(base).resolve();
         let default = Self::new(outlet.unwrap_or_else(|| Outlet::Queue(String::new())));
         let outbox = Self {
             base64: encode(&mut section),

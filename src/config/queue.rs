@@ -9,7 +9,6 @@ use super::handler::{self, Handler};
 use super::names::{self, QueueAddress};
 use super::payload::Payload;
 use super::section::Section;
-use super::spool::retry;
 use super::{Events, iniesta};
 use crate::backoff::Backoff;
 use crate::template::Template;
@@ -21,7 +20,7 @@ pub struct Queue {
     pub queue: String,
     /// How to reach it.
     pub aws: Aws,
-    /// How many messages are handled at the same time.
+    /// How many messages are handled at the same time, each in a call of its own or several in one.
     pub concurrency: usize,
     /// The lease on a received message; nothing where the queue's own visibility timeout decides.
     pub visibility_timeout: Option<Duration>,
@@ -106,7 +105,7 @@ impl Queue {
             section.missing("queue", "\"orders\" (a name, URL or ARN)");
         }
         let of_address = address.as_ref().and_then(QueueAddress::region);
-        let written_aws = written_at(&mut section, base, of_address);
+        let written_aws = Written::read_at(&mut section, of_address).over(base);
         let mut aws = written_aws.clone().resolve();
         aws.endpoint_url =
             aws.endpoint_url.or_else(|| iniesta::endpoint(document, iniesta::SQS_ENDPOINT));
@@ -129,7 +128,7 @@ impl Queue {
             event_key: section
                 .formed("event_key", |name| names::attribute(name).map(|()| name.to_owned()))
                 .unwrap_or(default.event_key),
-            retry: retry(&mut section, default.retry, day),
+            retry: section.retry(default.retry, day),
             handler_timeout: section
                 .duration("handler_timeout", Duration::from_millis(100)..=day)
                 .unwrap_or(default.handler_timeout),
@@ -222,22 +221,4 @@ fn on_unrouted(text: &str) -> Result<OnUnrouted, String> {
         "delete" => Ok(OnUnrouted::Delete),
         _ => Err(format!("{text:?} is none of retry, reject and delete")),
     }
-}
-
-/// How to reach a queue or topic; the region: this table's, else the address's, else that of
-/// `[aws]`.
-pub(super) fn aws_at(section: &mut Section<'_>, base: &Written, of_address: Option<&str>) -> Aws {
-    written_at(section, base, of_address).resolve()
-}
-
-fn written_at(section: &mut Section<'_>, base: &Written, of_address: Option<&str>) -> Written {
-    let mut written = Written::read(section);
-    if let Some(of_address) = of_address {
-        if let Some(own) = written.region.as_deref().filter(|own| *own != of_address) {
-            let message = format!("region {own:?}, but the address says {of_address:?}");
-            section.blame("region", message);
-        }
-        written.region = Some(of_address.to_owned());
-    }
-    written.over(base)
 }

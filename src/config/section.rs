@@ -3,6 +3,7 @@
 //! A reader returns nothing both where a key is absent and where its value is wrong: the mistake is
 //! noted, reading goes on, and the settings are never used.
 
+mod retry;
 mod texts;
 
 use std::ops::RangeInclusive;

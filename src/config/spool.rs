@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::aws::{Aws, Written};
 use super::names;
-use super::outbox::Destination;
+use super::outbox::Outbox;
 use super::own_directory;
 use super::section::Section;
 use crate::backoff::Backoff;
@@ -36,6 +36,15 @@ pub struct Spool {
     pub buffer: u64,
     /// Which words the log uses.
     pub texts: Texts,
+}
+
+/// Where the files of a spool go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Destination {
+    /// Each becomes an object of this bucket.
+    Bucket(String),
+    /// Each becomes a message.
+    Messages(Outbox),
 }
 
 /// Which names a spool leaves alone.
@@ -110,7 +119,7 @@ impl Spool {
                 .duration("min_age", Duration::ZERO..=Duration::from_hours(7 * 24))
                 .unwrap_or(default.min_age),
             ignore: ignore(section).unwrap_or(default.ignore),
-            retry: retry(section, default.retry, Duration::from_hours(24)),
+            retry: section.retry(default.retry, Duration::from_hours(24)),
             quarantine_directory: section
                 .path_of("quarantine_directory")
                 .unwrap_or(default.quarantine_directory),
@@ -126,21 +135,6 @@ impl Spool {
             Destination::Messages(_) => None,
         }
     }
-}
-
-/// `retry_initial` and `retry_longest`.
-pub(super) fn retry(section: &mut Section<'_>, default: Backoff, limit: Duration) -> Backoff {
-    // Shorter delays would be a storm.
-    let range = Duration::from_millis(10)..=limit;
-    let initial = section.duration("retry_initial", range.clone()).unwrap_or(default.initial);
-    let longest = section.duration("retry_longest", range).unwrap_or(default.longest);
-    if initial > longest {
-        let key = if section.has("retry_initial") { "retry_initial" } else { "retry_longest" };
-        let (initial, longest) = (crate::units::show(initial), crate::units::show(longest));
-        let message = format!("retry_initial ({initial}) is above retry_longest ({longest})");
-        section.blame(key, message);
-    }
-    Backoff { initial, longest, ..default }
 }
 
 fn ignore(section: &mut Section<'_>) -> Option<Ignore> {

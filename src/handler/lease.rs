@@ -79,6 +79,11 @@ impl Lease {
         self.end.cancelled().await;
     }
 
+    /// Ends when somebody else may have the message. Cancel-safe.
+    pub(crate) async fn lost(&self) {
+        self.lost.cancelled().await;
+    }
+
     /// Tells the run to end without the lease being lost.
     pub(crate) fn end(&self) {
         self.end.cancel();

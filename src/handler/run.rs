@@ -137,10 +137,7 @@ async fn bounded(
             // The reasons to end come first: a run that ends at once when told has not just
             // finished.
             biased;
-            () = all_ended(&leases) => {
-                let lost = leases.iter().all(Lease::is_lost);
-                if lost { Ending::LeaseLost } else { Ending::Aborted }
-            }
+            () = all_lost(&leases) => Ending::LeaseLost,
             () = abort.cancelled() => Ending::Aborted,
             () = tokio::time::sleep(timeout) => Ending::TimedOut,
             verdicts = running.verdicts() => return (verdicts, Ending::Finished),
@@ -153,9 +150,9 @@ async fn bounded(
 }
 
 /// Ends when nobody needs the run any more. Cancel-safe.
-async fn all_ended(leases: &[Lease]) {
+async fn all_lost(leases: &[Lease]) {
     for lease in leases {
-        lease.ended().await;
+        lease.lost().await;
     }
 }
 

@@ -3,7 +3,6 @@
 //! *Done* is an item that DynamoDB has confirmed; what it left unprocessed was tried again. Of two
 //! items with one key the later message stays. A message that comes again puts its item again.
 
-use std::collections::HashSet;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -15,7 +14,7 @@ use crate::aws::Aws;
 use crate::config;
 use crate::error::{Error, Kind, Result};
 use crate::finding::Finding;
-use crate::handler::{BoxHandler, Delivery, Verdict};
+use crate::handler::{BoxHandler, Delivery, Turns, Verdict};
 use crate::message::Message;
 use crate::outcome::Outcome;
 use crate::toolkit::dynamodb::{Change, IntoItem, Item, MOST_BYTES, MOST_ITEMS, Schema, Table};
@@ -65,29 +64,16 @@ async fn put_if_absent(writer: Arc<Writer>, delivery: Delivery) -> Verdict {
 
 /// Dropping this future leaves open which items were put.
 async fn put_all(writer: Arc<Writer>, deliveries: Vec<Delivery>) -> Vec<Verdict> {
-    let mut verdicts: Vec<Option<Verdict>> = Vec::with_capacity(deliveries.len());
-    let mut changes = Vec::new();
-    let mut stopped = HashSet::new();
-    for delivery in &deliveries {
-        let group = delivery.message.fifo_group();
-        let verdict = if group.is_some_and(|group| stopped.contains(group)) {
-            Some(Ok(behind()))
-        } else if delivery.lease.is_lost() {
-            Some(Ok(Outcome::retry("the lease was lost")))
-        } else {
-            match writer.item(&delivery.message) {
-                Ok(item) => {
-                    changes.push(Change::Put(item));
-                    None
-                }
-                Err(reject) => Some(Ok(reject)),
-            }
-        };
-        stopped.extend(group.filter(|_| verdict.is_some()));
-        verdicts.push(verdict);
+    let mut turns = Turns::of(&deliveries);
+    let mut changes = Vec::with_capacity(deliveries.len());
+    while let Some(message) = turns.take() {
+        match writer.item(message) {
+            Ok(item) => changes.push(Change::Put(item)),
+            Err(reject) => turns.refuse(Ok(reject)),
+        }
     }
     if changes.is_empty() {
-        return verdicts.into_iter().flatten().collect();
+        return turns.end([]);
     }
     let count = changes.len();
     let written = match writer.write(changes).await {
@@ -97,31 +83,7 @@ async fn put_all(writer: Arc<Writer>, deliveries: Vec<Delivery>) -> Vec<Verdict>
             all_judged(count, &error)
         }
     };
-    let mut written = written.into_iter();
-    let lost = || Ok(Outcome::retry("the batch gave no outcome"));
-    let all = verdicts.into_iter().map(|verdict| verdict.or_else(|| written.next()));
-    let all = all.map(|verdict| verdict.unwrap_or_else(lost)).collect();
-    in_order(&deliveries, all)
-}
-
-fn behind() -> Outcome {
-    Outcome::retry("one before it in its group was not done")
-}
-
-/// Behind one that was not done, none of its group is: it comes again, and is put again.
-fn in_order(deliveries: &[Delivery], mut verdicts: Vec<Verdict>) -> Vec<Verdict> {
-    let mut stopped = HashSet::new();
-    for (delivery, verdict) in deliveries.iter().zip(&mut verdicts) {
-        let Some(group) = delivery.message.fifo_group() else { continue };
-        if stopped.contains(group) {
-            if *verdict == Ok(Outcome::Done) {
-                *verdict = Ok(behind());
-            }
-        } else if *verdict != Ok(Outcome::Done) {
-            stopped.insert(group);
-        }
-    }
-    verdicts
+    turns.end(written.into_iter().map(Some))
 }
 
 impl Writer {

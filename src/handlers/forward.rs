@@ -4,12 +4,10 @@
 //! message id is the deduplication id, so that a second copy within five minutes is none. *Done* is
 //! what the service has confirmed by name; each other entry has a verdict of its own.
 
-use std::collections::HashSet;
-
 use super::judge::judged;
 use crate::config;
 use crate::error::{Error, Kind};
-use crate::handler::{Delivery, Verdict};
+use crate::handler::{Delivery, Turns, Verdict};
 use crate::message::{Message, Outgoing};
 use crate::outcome::Outcome;
 use crate::template::Template;
@@ -44,46 +42,36 @@ pub(super) async fn forward<O: Outlet>(
     way: &Way<'_, O>,
     deliveries: &[Delivery],
 ) -> (Vec<Verdict>, Option<Error>) {
-    let behind = || Ok(Outcome::retry("one before it in its group was not taken"));
-    let mut verdicts: Vec<Verdict> = deliveries.iter().map(|_| behind()).collect();
-    let (mut load, mut held) = (Vec::new(), HashSet::new());
-    for (place, (delivery, verdict)) in deliveries.iter().zip(&mut verdicts).enumerate() {
-        let message = &*delivery.message;
-        let order = message.fifo_group();
-        if order.is_some_and(|order| held.contains(order)) {
-            continue;
-        }
+    let mut turns = Turns::of(deliveries);
+    let mut load = Vec::with_capacity(deliveries.len());
+    while let Some(message) = turns.take() {
         match way.outgoing(message) {
             Ok(outgoing) => {
-                load.push(Item::new(place, outgoing).in_order(order.map(str::to_owned)));
+                let order = message.fifo_group().map(str::to_owned);
+                load.push(Item::new(load.len(), outgoing).in_order(order));
             }
-            Err(why) => {
-                *verdict = Ok(Outcome::reject(why));
-                held.extend(order);
-            }
+            Err(why) => turns.refuse(Ok(Outcome::reject(why))),
         }
     }
+    let count = load.len();
     let carried = carry(way.to, load).await;
-    tell(&mut verdicts, &carried);
-    (verdicts, carried.fatal)
+    (turns.end(told(count, &carried)), carried.fatal)
 }
 
-fn tell(verdicts: &mut [Verdict], carried: &Carried<usize>) {
+/// The verdicts in the order in which they were sent; nothing on what stands behind another.
+fn told(count: usize, carried: &Carried<usize>) -> Vec<Option<Verdict>> {
     use crate::toolkit::carry::Outcome as Sent;
+    let mut verdicts = vec![None; count];
     for (place, outcome) in &carried.outcomes {
-        let told = match outcome {
-            Sent::Sent => Ok(Outcome::Done),
-            Sent::Failed(error) => judged(error, is_own(error)),
-            Sent::Unsent => match &carried.fatal {
-                Some(fatal) => judged(fatal, false),
-                None => continue,
-            },
-            Sent::Behind => continue,
+        let Some(verdict) = verdicts.get_mut(*place) else { continue };
+        *verdict = match outcome {
+            Sent::Sent => Some(Ok(Outcome::Done)),
+            Sent::Failed(error) => Some(judged(error, is_own(error))),
+            Sent::Unsent => carried.fatal.as_ref().map(|fatal| judged(fatal, false)),
+            Sent::Behind => None,
         };
-        if let Some(verdict) = verdicts.get_mut(*place) {
-            *verdict = told;
-        }
     }
+    verdicts
 }
 
 fn is_own(error: &Error) -> bool {

@@ -145,7 +145,7 @@ pub(super) async fn check(settings: &config::S3, aws: &Aws) -> Vec<Finding> {
     let asked = async {
         let s3 = aws.connect(&settings.aws).await?.s3;
         let asked = s3.head_bucket().bucket(bucket).send().await;
-        asked.map(drop).map_err(|error| fault(format!("asking for bucket {bucket:?}"), error))
+        asked.map(drop).map_err(|error| fault(format!("looking for bucket {bucket:?}"), error))
     };
     let mut findings = vec![match asked.await {
         Ok(()) => Finding::good(format!("the handler's bucket {bucket:?} answers")),
@@ -167,3 +167,6 @@ pub(super) async fn check(settings: &config::S3, aws: &Aws) -> Vec<Finding> {
     }
     findings
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,8 @@ use crate::config;
 use crate::error::Kind;
 use crate::finding::Finding;
 use crate::handler::{BoxHandler, Delivery, Verdict};
-use crate::toolkit::sns::{self, Publisher};
+use crate::toolkit::carry::batches::Addressee;
+use crate::toolkit::sns::{self, Target};
 
 pub(super) fn build(settings: &config::Sns, name: &str, aws: &Aws) -> BoxHandler {
     let teller = Arc::new((settings.clone(), aws.clone()));
@@ -26,12 +27,12 @@ async fn publish(teller: Arc<(config::Sns, Aws)>, deliveries: Vec<Delivery>) -> 
         Ok(connection) => connection.sns,
         Err(error) => return all_judged(deliveries.len(), &error),
     };
-    let publisher = Publisher::new(client, &settings.topic);
+    let target = Target::new(client, &settings.topic);
     let way = Way {
-        to: &publisher,
-        is_fifo: publisher.is_fifo(),
+        to: &target,
+        is_fifo: target.is_fifo(),
         group: settings.group.as_ref(),
-        unfit: &|message| publisher.unfit(message),
+        unfit: &|message| target.unfit(message),
     };
     let (verdicts, fatal) = forward(&way, &deliveries).await;
     let _heeded = aws.heed(&settings.aws, fatal.map_or(Ok(()), Err));

@@ -4,7 +4,6 @@
 //! What has been written outlives a power loss before a message is *done*. A batch shares the last
 //! step, the sync of the directory.
 
-use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::num::NonZeroUsize;
 use std::os::fd::OwnedFd;
@@ -12,7 +11,7 @@ use std::sync::Arc;
 
 use crate::config;
 use crate::drop::{self, Existing};
-use crate::handler::{BoxHandler, Delivery, Verdict};
+use crate::handler::{BoxHandler, Delivery, Turns, Verdict};
 use crate::key;
 use crate::message::Message;
 use crate::outcome::{Outcome, Unavailable};
@@ -43,57 +42,45 @@ fn write_all(settings: &config::IntoSpool, deliveries: &[Delivery]) -> Vec<Verdi
         Ok(handle) => handle,
         Err(error) => return vec![Err(Unavailable::new(error.told())); deliveries.len()],
     };
-    let mut stopped = HashSet::new();
-    let mut verdicts = Vec::with_capacity(deliveries.len());
-    let mut last = None;
-    for delivery in deliveries {
-        let group = delivery.message.fifo_group();
-        let verdict = if group.is_some_and(|group| stopped.contains(group)) {
-            Ok(Outcome::retry("one before it in its group was not done"))
-        } else if delivery.lease.is_lost() {
-            Ok(Outcome::retry("the lease was lost"))
-        } else {
-            match name_of(&settings.name, &delivery.message) {
-                Ok(name) => write_one(&handle, &shown, &name, &delivery.message),
-                Err(why) => Ok(Outcome::reject(format!("it has no name: {why}"))),
-            }
-        };
-        match (&verdict, group) {
-            (Ok(Outcome::Done), _) => last = Some(&delivery.message.id),
-            (_, Some(group)) => {
-                stopped.insert(group);
-            }
-            (_, None) => {}
-        }
-        verdicts.push(verdict);
-    }
-    if let Some(id) = last
-        && let Err(fault) = drop::sync(&handle, OsStr::new(id))
-    {
-        let unavailable = Unavailable::new(fault.within(&shown).told());
-        for verdict in verdicts.iter_mut().filter(|verdict| **verdict == Ok(Outcome::Done)) {
-            *verdict = Err(unavailable.clone());
+    let mut turns = Turns::of(deliveries);
+    let (mut written, mut last) = (0, None);
+    while let Some(message) = turns.take() {
+        match write_one(&handle, &shown, &settings.name, message) {
+            Ok(()) => (written, last) = (written + 1, Some(&message.id)),
+            Err(verdict) => turns.refuse(verdict),
         }
     }
-    verdicts
+    let verdict = match last.map_or(Ok(()), |id| drop::sync(&handle, OsStr::new(id))) {
+        Ok(()) => Ok(Outcome::Done),
+        Err(fault) => Err(Unavailable::new(fault.within(&shown).told())),
+    };
+    turns.end(vec![Some(verdict); written])
 }
 
 fn name_of(template: &Template, message: &Message) -> Result<String, String> {
     let key = template.fill(message)?;
-    let name = match key.strip_prefix('.') {
-        None => key::encode(&key),
-        // Temporary names begin so, and spools leave them alone.
-        Some(_) => key::encode_fully(&key),
-    };
-    name.map_err(|fault| fault.to_string())
+    let name = key::encode(&key).map_err(|fault| fault.to_string())?;
+    // A spool would leave it alone for ever, and a part of it may be what somebody sent.
+    if name.starts_with('.') || key::is_temporary(OsStr::new(&name), &[]) {
+        return key::encode_fully(&key).map_err(|fault| fault.to_string());
+    }
+    Ok(name)
 }
 
-fn write_one(handle: &OwnedFd, shown: &str, name: &str, message: &Message) -> Verdict {
+/// Without the sync of the directory.
+fn write_one(
+    handle: &OwnedFd,
+    shown: &str,
+    name: &Template,
+    message: &Message,
+) -> Result<(), Verdict> {
+    let name = name_of(name, message)
+        .map_err(|why| Ok(Outcome::reject(format!("it has no name: {why}"))))?;
     let body = &mut message.body.reader();
-    match drop::unsynced(handle, OsStr::new(name), body, Existing::Replace, None) {
-        Ok(_bytes) => Ok(Outcome::Done),
-        Err(fault) if fault.is_of_file() => Ok(Outcome::retry(fault.within(shown).told())),
-        Err(fault) => Err(Unavailable::new(fault.within(shown).told())),
+    match drop::unsynced(handle, OsStr::new(&name), body, Existing::Replace, None) {
+        Ok(_bytes) => Ok(()),
+        Err(fault) if fault.is_of_file() => Err(Ok(Outcome::retry(fault.within(shown).told()))),
+        Err(fault) => Err(Err(Unavailable::new(fault.within(shown).told()))),
     }
 }
 
@@ -150,6 +137,49 @@ mod tests {
         assert!(matches!(&verdicts[2], Ok(Outcome::Reject { reason }) if reason.contains("255")));
         assert!(directory.path().join("OrderPlaced.shop%2Fa.json").exists());
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[tokio::test]
+    async fn no_message_gets_a_name_that_a_spool_leaves_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let of_tint = named(directory.path(), "{attribute.tint}{message_id}");
+        let tints = ["", ".nfs", "#", ".", "x/../"];
+        let ids = ["1.tmp", "2.part", "3#", "4~", ".."];
+        let mut messages = deliveries("q", &ids.map(|id| (id, "body")));
+        for (delivery, tint) in messages.iter_mut().zip(tints) {
+            let mut message = Message::clone(&delivery.message);
+            let tint = crate::message::Attribute::String(tint.to_owned());
+            message.attributes.insert("tint".to_owned(), tint);
+            delivery.message = Arc::new(message);
+        }
+        let verdicts = of_tint.call_all(messages).await;
+        assert!(verdicts.iter().all(|verdict| *verdict == Ok(Outcome::Done)), "{verdicts:?}");
+        let mut keys = Vec::new();
+        for entry in fs::read_dir(directory.path()).unwrap() {
+            let name = entry.unwrap().file_name();
+            let own = name.as_encoded_bytes().starts_with(b".");
+            assert!(!own && !key::is_temporary(&name, &[]), "{name:?}");
+            keys.push(key::decode(&name).unwrap());
+        }
+        keys.sort();
+        assert_eq!(keys, ["#3#", ".4~", ".nfs2.part", "1.tmp", "x/../.."]);
+    }
+
+    /// What only the page cache has is not *done*: its message would be deleted, and a power loss would
+    /// take both.
+    #[test]
+    fn what_is_not_synced_is_not_done() {
+        let directory = tempfile::tempdir().unwrap();
+        let name = Template::read("{message_id}").unwrap();
+        let settings = config::IntoSpool { directory: directory.path().to_owned(), name };
+        let messages = deliveries("q", &[("a", "1"), (&"c".repeat(300), "2"), ("b", "3")]);
+        drop::seam::without_sync();
+        let verdicts = write_all(&settings, &messages);
+        for verdict in [&verdicts[0], &verdicts[2]] {
+            let reason = verdict.clone().unwrap_err().reason;
+            assert!(reason.contains("syncing the directory of"), "{reason}");
+        }
+        assert!(matches!(&verdicts[1], Ok(Outcome::Reject { .. })), "{verdicts:?}");
     }
 
     #[tokio::test]

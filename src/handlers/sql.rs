@@ -10,10 +10,11 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::judge::judged;
 use crate::config;
 use crate::error::{Error, Kind, Result};
 use crate::finding::Finding;
-use crate::handler::{BoxHandler, Delivery, Verdict};
+use crate::handler::{BoxHandler, Delivery, Turns, Verdict};
 use crate::message::Body;
 use crate::outcome::Outcome;
 use crate::toolkit::sql::{Database, Fate, Record, Unit};
@@ -35,14 +36,22 @@ pub(super) fn build(settings: &config::Sql, name: &str) -> BoxHandler {
 
 /// Dropping this future takes back what was not committed.
 async fn insert(target: Arc<Target>, deliveries: Vec<Delivery>) -> Vec<Verdict> {
+    let mut turns = Turns::of(&deliveries);
     let mut units = Vec::with_capacity(deliveries.len());
-    for Delivery { message, .. } in &deliveries {
-        let group = message.fifo_group().map(str::to_owned);
-        units.push(Unit { records: records(&message.body).await, group });
+    while let Some(message) = turns.take() {
+        match records(&message.body).await {
+            Ok(records) => {
+                units.push(Unit { records, group: message.fifo_group().map(str::to_owned) });
+            }
+            Err(error) => turns.refuse(judged(&error, true)),
+        }
+    }
+    if units.is_empty() {
+        return turns.end([]);
     }
     let Target { database, schema, table } = &*target;
     let fates = database.insert_each(schema, table, units).await;
-    fates.into_iter().map(judged).collect()
+    turns.end(fates.into_iter().map(told))
 }
 
 /// One record or several.
@@ -74,11 +83,11 @@ async fn records(body: &Body) -> Result<Vec<Record>> {
     }
 }
 
-fn judged(fate: Fate) -> Verdict {
+fn told(fate: Fate) -> Option<Verdict> {
     match fate {
-        Fate::Done => Ok(Outcome::Done),
-        Fate::Refused(error) | Fate::Failed(error) => super::judge::judged(&error, true),
-        Fate::Behind => Ok(Outcome::retry("one before it in its group was not done")),
+        Fate::Done => Some(Ok(Outcome::Done)),
+        Fate::Refused(error) | Fate::Failed(error) => Some(judged(&error, true)),
+        Fate::Behind => None,
     }
 }
 

@@ -1,7 +1,7 @@
 //! The embedded S3: the protocol by the `s3s` crate, the objects as plain files by us.
 //!
 //! Written here because Longshore leans on what S3 promises: a body whose checksum is wrong
-//! leaves the object untouched, conditions on writes are one step with the write, parts can be
+//! leaves the object untouched, conditions on writes and deletes are one step with them, parts can be
 //! listed with their entity tags, and names of every length that S3 takes can be stored.
 //!
 //! A key that cannot be a path is refused with a 400 that says why: one with an empty segment, a
@@ -11,6 +11,7 @@
 //! whole object.
 
 mod buckets;
+mod condition;
 mod disk;
 mod incoming;
 mod list;

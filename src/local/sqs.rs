@@ -88,6 +88,12 @@ impl Sqs {
         self.find(name).ok_or_else(no_such_queue)?.send(draft).map(drop)
     }
 
+    /// How many requests on this queue are under way.
+    #[cfg(test)]
+    pub(super) fn under_way(&self, name: &str) -> usize {
+        self.queues.lock().get(name).map_or(0, |queue| Arc::strong_count(queue) - 1)
+    }
+
     fn find(&self, name: &str) -> Option<Arc<Queue>> {
         self.queues.lock().get(name).map(Arc::clone)
     }

@@ -1,5 +1,6 @@
 //! The embedded AWS asked by the AWS SDK, through both doors.
 
+mod conditions;
 mod messages;
 mod objects;
 mod parameters;

@@ -161,7 +161,7 @@ impl Dynamodb {
 
     async fn ask<T, E>(&self, call: impl Future<Output = Answer<T, E>>) -> Result<Answer<T, E>> {
         tokio::time::timeout(ANSWER, call).await.map_err(|_| {
-            let what = format!("asking the DynamoDB table {}: no answer in time", self.table);
+            let what = format!("the DynamoDB table {} of locks: no answer in time", self.table);
             Error::new(Kind::Transient, what)
         })
     }

@@ -7,13 +7,11 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use aws_sdk_s3::Client;
 use futures_util::stream;
 use tokio::sync::Mutex;
-use tokio::time::sleep;
 
 use super::context::Context;
 use super::settings::in_region;
 use super::{Place, Settings};
 use crate::aws::Aws;
-use crate::backoff::Backoff;
 use crate::config;
 use crate::error::{Error, Kind, Result};
 use crate::handler::Verdict;
@@ -25,11 +23,6 @@ use crate::toolkit::s3::{Bucket, Path};
 use crate::toolkit::sns::Topic;
 use crate::toolkit::sqs::{self, Queue};
 use crate::toolkit::transport::{CanSend, SendReport};
-
-/// How often the store of a body is tried.
-const TRIES: u32 = 3;
-const BETWEEN: Backoff =
-    Backoff::doubling(std::time::Duration::from_millis(200), std::time::Duration::from_secs(5));
 
 /// Of so many inputs is remembered that something of them may have been sent.
 const MOST_UNSURE: usize = 1_000;
@@ -147,20 +140,20 @@ impl Output {
             else {
                 continue;
             };
-            let mut tries = 1;
-            loop {
-                let s3 = self.s3().await?;
-                match store.check_in(&s3, message, context.body_name(position)).await {
-                    Ok(object) => break stored.push((position, object)),
-                    Err(error) if error.kind().passes_by_itself() && tries < TRIES => {
-                        sleep(BETWEEN.delay(tries, fastrand::f64())).await;
-                        tries += 1;
-                    }
-                    Err(error) => {
-                        let objects = stored.into_iter().map(|(_, object)| object).collect();
-                        self.clean_up(objects, context).await;
-                        return Err(error);
-                    }
+            let name = context.body_name(position);
+            let object = match self.s3().await {
+                Ok(s3) => {
+                    let stored = store.check_in(&s3, message, name).await;
+                    self.aws.heed(&self.account, stored)
+                }
+                Err(error) => Err(error),
+            };
+            match object {
+                Ok(object) => stored.push((position, object)),
+                Err(error) => {
+                    let objects = stored.into_iter().map(|(_, object)| object).collect();
+                    self.clean_up(objects, context).await;
+                    return Err(error);
                 }
             }
         }
@@ -168,8 +161,7 @@ impl Output {
     }
 
     async fn s3(&self) -> Result<Client> {
-        let connected = self.aws.connect(&self.account).await;
-        Ok(self.aws.heed(&self.account, connected)?.s3)
+        Ok(self.aws.connect(&self.account).await?.s3)
     }
 
     /// An attempt has ended; where the destination is at fault, some of it may have been sent.

@@ -6,23 +6,20 @@
 
 use std::time::Duration;
 
-use aws_config::timeout::TimeoutConfig;
 use aws_sdk_sqs::types::MessageSystemAttributeName;
 use tokio::time::Instant;
 
 use super::decode::{Received, received};
-use crate::aws::fault::fault;
 use crate::backoff::Backoff;
 use crate::config::{self, names::covers};
 use crate::error::Result;
 use crate::toolkit::sqs::QueueUrl;
+use crate::toolkit::sqs::poll::poll;
 use crate::toolkit::sqs::settle::seconds;
 
 /// A receive asks for at most this many (SQS API reference).
 const FULL: usize = 10;
 const LINGER: Duration = Duration::from_millis(50);
-/// What an answer may take beyond the time that the receive waits by itself.
-const ANSWER: Duration = Duration::from_secs(15);
 /// So many polls at the same time, while each comes back full.
 const MOST_OPEN: usize = 8;
 /// An empty answer that comes faster than this was no long poll: more of them would be a hot loop.
@@ -146,26 +143,17 @@ impl Receive {
     /// Sends it and waits for the answer. Must not be dropped midway: see the head of this file.
     pub(super) async fn send(self, settings: &config::Queue) -> Result<Vec<Received>> {
         let Self { client, url, lease, wait, messages } = self;
-        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(wait + ANSWER).build();
         let asked = &settings.system_attributes;
         let needed = NEEDED.into_iter().filter(|name| !asked.iter().any(|own| own == name));
         let system = asked.iter().map(String::as_str).chain(needed);
-        let answer = client
-            .receive_message()
-            .queue_url(url.as_str())
-            .max_number_of_messages(whole(messages))
-            .wait_time_seconds(seconds(wait))
-            .visibility_timeout(seconds(lease))
-            .set_message_attribute_names(Some(asked_for(&settings.attributes)))
-            .set_message_system_attribute_names(Some(
-                system.map(MessageSystemAttributeName::from).collect(),
-            ))
-            .customize()
-            .config_override(aws_sdk_sqs::config::Builder::new().timeout_config(timeouts))
-            .send()
-            .await
-            .map_err(|error| fault(format!("receiving from queue {}", url.name()), error))?;
-        let messages = answer.messages.unwrap_or_default().into_iter();
+        let messages = poll(&client, &url, (messages, wait), |call| {
+            call.visibility_timeout(seconds(lease))
+                .set_message_attribute_names(Some(asked_for(&settings.attributes)))
+                .set_message_system_attribute_names(Some(
+                    system.map(MessageSystemAttributeName::from).collect(),
+                ))
+        });
+        let messages = messages.await?.into_iter();
         Ok(messages
             .filter_map(|message| received(message, url.name(), &settings.event_key))
             .collect())
@@ -176,10 +164,6 @@ impl Receive {
 fn asked_for(own: &[String]) -> Vec<String> {
     let trace = (!own.iter().any(|asked| covers(asked, TRACE))).then(|| TRACE.to_owned());
     own.iter().cloned().chain(trace).collect()
-}
-
-fn whole(count: usize) -> i32 {
-    i32::try_from(count).unwrap_or(i32::MAX)
 }
 
 #[cfg(test)]

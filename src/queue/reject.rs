@@ -12,6 +12,7 @@ use serde_json::json;
 
 use tokio::sync::OnceCell;
 
+use crate::again::again_after;
 use crate::backoff::Backoff;
 use crate::drop::{self, Existing};
 use crate::error::{Error, Kind, Result};
@@ -23,7 +24,7 @@ use crate::units;
 const EVIDENCE: &str = "longshore_reason";
 /// Evidence is a hint, not an archive.
 const EVIDENCE_BYTES: usize = 1024;
-const TRIES: u32 = 5;
+/// Longer pauses than for other calls: what cannot be set aside waits for its longest backoff.
 const BETWEEN: Backoff = Backoff::doubling(Duration::from_millis(500), Duration::from_secs(10));
 
 /// Where the rejected messages of one queue go.
@@ -58,20 +59,13 @@ pub(super) async fn set_aside(
     message: Arc<Message>,
     reason: String,
 ) -> Result<()> {
-    let mut tries = 0;
-    loop {
-        tries += 1;
-        let result = match &target {
+    again_after(BETWEEN, || async {
+        match &target {
             Target::Queue(queue) => forward(&client, queue, &message, &reason).await,
             Target::Directory(directory) => keep(directory, &message, &reason).await,
-        };
-        match result {
-            Err(error) if error.kind().passes_by_itself() && tries < TRIES => {
-                tokio::time::sleep(BETWEEN.delay(tries, fastrand::f64())).await;
-            }
-            other => return other,
         }
-    }
+    })
+    .await
 }
 
 async fn forward(

@@ -46,7 +46,7 @@ pub(super) async fn ask(aws: &Aws, settings: &config::Spool) -> Result<()> {
             let asked = connection.s3.head_bucket().bucket(bucket).send().await;
             asked
                 .map(|_answer| ())
-                .map_err(|error| fault(format!("asking for bucket {bucket:?}"), error))
+                .map_err(|error| fault(format!("looking for bucket {bucket:?}"), error))
         }
         Destination::Messages(outbox) => ask_outlet(&connection, &outbox.outlet).await,
     };
@@ -63,7 +63,7 @@ async fn ask_outlet(connection: &Connection, outlet: &Outlet) -> Result<()> {
             let asked = connection.sns.get_topic_attributes().topic_arn(topic).send().await;
             asked
                 .map(|_answer| ())
-                .map_err(|error| fault(format!("asking for topic {topic}"), error))
+                .map_err(|error| fault(format!("reading the attributes of topic {topic}"), error))
         }
     }
 }

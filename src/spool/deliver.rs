@@ -23,6 +23,7 @@ use aws_smithy_runtime_api::http::Response;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::open::Stamp;
+use crate::again::Failed;
 use crate::aws::fault::fault;
 use crate::error::{Error, Kind};
 use crate::flow::blocking::Blocking;
@@ -78,6 +79,15 @@ pub(crate) enum Refusal {
     Refused(Error),
     /// S3 will never take this very object; the fault is the file's own.
     Own(Error),
+}
+
+impl Failed for Refusal {
+    fn passing(&self) -> Option<&Error> {
+        match self {
+            Self::Refused(error) => error.passing(),
+            Self::Changed | Self::Unreadable(_) | Self::Own(_) => None,
+        }
+    }
 }
 
 /// Makes the object. When it returns, S3 has confirmed exactly the bytes of the file as it was

@@ -54,7 +54,7 @@ impl Directory {
         let quarantine_path = settings.quarantine_directory.clone();
         let quarantine = open_quarantine(&own, &own_path, &quarantine_path)
             .map_err(|error| unusable("making", &quarantine_path, error))?;
-        let network = network(&spool).map_err(|error| unusable("asking about", &path, error))?;
+        let network = network(&spool).map_err(|error| unusable("looking at", &path, error))?;
         let made = Self { path, spool, settling, quarantine, quarantine_path, network, own, lock };
         made.try_out()?;
         Ok(made)
@@ -118,7 +118,7 @@ impl Directory {
                 ),
             )
             .hint(format!("chmod -t {}, or make it ours with chown", self.path.display()))),
-            Err(error) => Err(unusable("asking about", &self.path, error)),
+            Err(error) => Err(unusable("looking at", &self.path, error)),
         }
     }
 }

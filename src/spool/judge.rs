@@ -144,6 +144,11 @@ impl Serving {
             }
             return self.failed(candidate, record, &error);
         }
+        if probe && self.gate.refused_files().is_none() {
+            // An older upload landed meanwhile and ended the pause: the fault may be the file's own.
+            record.suspect = true;
+            return self.failed(candidate, record, &error);
+        }
         // An outage says nothing about the file: it does not move its own next attempt away.
         record.failures = record.failures.max(1);
         self.voice.failed(&candidate.id.name, &error, (record.failures, true));

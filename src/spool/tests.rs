@@ -26,7 +26,7 @@ use crate::telemetry::health::Readiness;
 use s3::S3;
 
 /// Longer than anything here takes, and far shorter than an hour, the poll interval of most tests.
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_mins(1);
 
 struct Yard {
     root: TempDir,
@@ -101,15 +101,16 @@ impl Yard {
         listed(&self.settings.quarantine_directory)
     }
 
+    /// Waits until nothing is left, half-way out of it neither.
     async fn is_empty(&self) {
-        until("the spool is empty", || self.names().is_empty()).await;
+        let empty = || self.names().is_empty() && self.settling_is_empty();
+        until("the spool is empty", || empty() && self.names().is_empty()).await;
     }
 
     fn settling_is_empty(&self) -> bool {
         let settling = config::own_directory(&self.settings.directory).join("settling");
-        fs::read_dir(settling)
-            .unwrap()
-            .all(|place| fs::read_dir(place.unwrap().path()).unwrap().next().is_none())
+        let mut places = fs::read_dir(settling).into_iter().flatten();
+        places.all(|place| fs::read_dir(place.unwrap().path()).unwrap().next().is_none())
     }
 }
 

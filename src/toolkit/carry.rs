@@ -1,18 +1,14 @@
 //! One load of messages to a queue or topic: in batches that fit, each entry confirmed, sent again or
 //! told.
 
-use std::collections::{HashSet, VecDeque};
-use std::time::Duration;
+pub(crate) mod batches;
 
+use std::collections::{HashSet, VecDeque};
+
+use crate::again::{TRIES, pause};
 use crate::aws::batch::{self, MOST_ENTRIES};
-use crate::backoff::Backoff;
 use crate::error::{Error, Kind, Result};
 use crate::message::Outgoing;
-
-/// How often an entry, or a whole call, is tried that fails in a way that may pass.
-pub(crate) const TRIES: u32 = 5;
-const AFTER_FAILURE: Backoff =
-    Backoff::doubling(Duration::from_millis(200), Duration::from_secs(5));
 
 /// What became of one message.
 #[derive(Debug)]
@@ -97,7 +93,7 @@ pub(crate) async fn carry<K: Send>(to: &impl Outlet, load: Vec<Item<K>>) -> Carr
         if let Some(tries) = left.iter().map(|item| item.tries).max().filter(|&tries| tries > 0)
             && carried.fatal.is_none()
         {
-            tokio::time::sleep(AFTER_FAILURE.delay(tries, fastrand::f64())).await;
+            pause(tries).await;
         }
         if carried.fatal.is_some() {
             let unsent = left.drain(..).map(|item| (item.key, Outcome::Unsent));

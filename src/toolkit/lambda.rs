@@ -51,7 +51,7 @@ use futures_util::{Stream, StreamExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::backoff::Backoff;
+use crate::again::{AFTER_FAILURE, again_after};
 use crate::error::{Error, Kind, Result};
 
 #[cfg(feature = "queue")]
@@ -65,11 +65,6 @@ pub const MOST_BYTES: usize = 6 << 20;
 pub const MOST_BYTES_ASYNC: usize = 1 << 20;
 /// A function may run no longer (Lambda quotas).
 pub const LONGEST_RUN: Duration = Duration::from_mins(15);
-
-/// How often a call is made that fails in a way that may pass.
-const TRIES: u32 = 5;
-const AFTER_FAILURE: Backoff =
-    Backoff::doubling(Duration::from_millis(200), Duration::from_secs(5));
 
 /// A function by its name or ARN, whole or in part, with a version or alias behind it or none.
 ///
@@ -221,30 +216,16 @@ impl Function {
     }
 
     async fn call_with(&self, input: Vec<u8>) -> Result<String> {
-        let answer = self.again(|| invoke::call(self, &input)).await?;
+        let answer = again_after(AFTER_FAILURE, || invoke::call(self, &input))
+            .await
+            .map_err(|failure| failure.error)?;
         answer.returned(&self.name)
     }
 
     async fn call_async_with(&self, input: Vec<u8>) -> Result<()> {
-        self.again(|| invoke::queue(self, &input)).await
-    }
-
-    /// Makes a call again while it fails in passing.
-    async fn again<T, F>(&self, call: impl Fn() -> F + Send) -> Result<T>
-    where
-        F: Future<Output = std::result::Result<T, invoke::Failure>> + Send,
-    {
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            match call().await {
-                Ok(answer) => return Ok(answer),
-                Err(failure) if failure.may_be_repeated() && tries < TRIES => {
-                    tokio::time::sleep(AFTER_FAILURE.delay(tries, fastrand::f64())).await;
-                }
-                Err(failure) => return Err(failure.error),
-            }
-        }
+        again_after(AFTER_FAILURE, || invoke::queue(self, &input))
+            .await
+            .map_err(|failure| failure.error)
     }
 }
 

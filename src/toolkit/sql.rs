@@ -102,7 +102,9 @@ impl Database {
         };
         let mut told = Vec::new();
         for question in [version, cipher] {
-            let rows = session.rows("asking who it is", Statement::new(dialect, question)).await?;
+            let rows = session
+                .rows("reading the version of the server", Statement::new(dialect, question))
+                .await?;
             told.push(rows.into_iter().next().and_then(|mut row| row.pop().flatten()));
         }
         let cipher = told.pop().flatten().filter(|cipher| !cipher.is_empty());

@@ -2,6 +2,7 @@
 
 mod decode;
 mod entry;
+pub(crate) mod poll;
 pub mod policy;
 mod queue;
 pub mod redrive;

@@ -44,13 +44,8 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::{Stream, StreamExt};
-use tokio::time::{Instant, timeout_at};
 
 use crate::error::{Error, Kind, Result};
-use crate::units;
-
-/// What waits for company leaves after this long.
-const LINGER: Duration = Duration::from_millis(200);
 use crate::message::{Message, Outgoing};
 
 /// What a service answers to a message that it took.
@@ -149,50 +144,6 @@ pub trait Held: Send + Sync {
 
     /// Holds it for so long, counted from now.
     fn hold(&self, lease: Duration) -> impl Future<Output = Result<()>> + Send;
-}
-
-/// What sends in batches: takes messages one by one, and sends when a batch is full or it is told.
-pub(crate) trait Batches: Send {
-    fn push(&mut self, message: Outgoing) -> impl Future<Output = Result<()>> + Send;
-    fn flush(&mut self) -> impl Future<Output = Result<()>> + Send;
-    fn into_report(self) -> SendReport;
-}
-
-/// Sends all of a stream through a sender of batches.
-pub(super) async fn in_batches<B, S>(mut batches: B, messages: S) -> Result<SendReport>
-where
-    B: Batches,
-    S: Stream<Item = Outgoing> + Send,
-{
-    let sent = push_all(&mut batches, messages).await;
-    let report = batches.into_report();
-    match sent {
-        Err(error) if report.sent > 0 => {
-            let sent = units::count(report.sent, "message");
-            Err(Error::new(error.kind(), format!("only {sent} were sent")).because(error))
-        }
-        sent => sent.map(|()| report),
-    }
-}
-
-async fn push_all<B, S>(batches: &mut B, messages: S) -> Result<()>
-where
-    B: Batches,
-    S: Stream<Item = Outgoing> + Send,
-{
-    let mut messages = pin!(messages);
-    let mut flush_at: Option<Instant> = None;
-    loop {
-        let far = Instant::now() + Duration::from_hours(1);
-        let Ok(next) = timeout_at(flush_at.unwrap_or(far), messages.next()).await else {
-            batches.flush().await?;
-            flush_at = None;
-            continue;
-        };
-        let Some(message) = next else { return batches.flush().await };
-        batches.push(message).await?;
-        flush_at.get_or_insert_with(|| Instant::now() + LINGER);
-    }
 }
 
 /// Sends each message of a stream by itself; what is refused for its own sake stands in the report.

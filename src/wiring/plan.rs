@@ -116,7 +116,7 @@ impl PlannedTopic<'_> {
 /// The account and the partition that these settings reach.
 pub(super) async fn account(connection: &Connection) -> Result<(String, String)> {
     let who = connection.sts.get_caller_identity().send().await;
-    let who = who.map_err(|error| fault("asking STS for the account", error))?;
+    let who = who.map_err(|error| fault("reading our account from STS", error))?;
     let partition = who.arn.as_deref().and_then(Arn::read).map(|arn| arn.partition);
     Ok((who.account.unwrap_or_default(), partition.unwrap_or_else(|| "aws".to_owned())))
 }

@@ -40,7 +40,7 @@ async fn it_tells_who_we_are_what_is_there_and_what_is_missing() {
                 "c.toml is valid: 1 spool, 1 queue",
                 "AWS knows us as arn:aws:",
                 "000000000000, region us-east-1",
-                "FAIL  spool s: asking for bucket \"reports\"",
+                "FAIL  spool s: looking for bucket \"reports\"",
                 "→ check its name and its region",
                 "FAIL  queue q: looking up queue orders in us-east-1",
                 "→ create orders in region us-east-1, or correct [queue.q]",

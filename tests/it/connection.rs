@@ -83,7 +83,7 @@ fn nobody_is_told_why_and_what_to_do() {
     bare(&proxy, "", regions).finish().expect(
         69,
         &[
-            "FAIL  asking STS who we are in eu-west-1",
+            "FAIL  checking the credentials with STS in eu-west-1",
             "no credentials found",
             "→ check the credentials",
         ],
@@ -95,5 +95,5 @@ fn nobody_is_told_why_and_what_to_do() {
         .expect(69, &["no AWS region is configured", "→ set region"]);
     assert_eq!(proxy.requests().len(), 0);
     let dead = longshore(["check", "--aws"]).endpoint("http://127.0.0.1:1").finish();
-    dead.expect(69, &["asking STS who we are in us-east-1", "→ check endpoint_url"]);
+    dead.expect(69, &["checking the credentials with STS in us-east-1", "→ check endpoint_url"]);
 }

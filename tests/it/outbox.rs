@@ -9,7 +9,7 @@ mod writers;
 use crate::support::{
     PATIENCE, aws,
     daemon::{Daemon, longshore},
-    eventually,
+    dwindles,
 };
 use aws_sdk_sqs::types::Message;
 use serde_json::Value;
@@ -17,6 +17,7 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
+    time::Instant,
 };
 use tempfile::TempDir;
 
@@ -84,10 +85,13 @@ impl Place {
     }
 
     fn wait_until_empty(&self, daemon: &Daemon) {
-        eventually("the outbox is empty", PATIENCE * 2, || {
-            let empty = self.left().is_empty() && self.unsettled() == 0 && self.left().is_empty();
-            assert!(empty || !daemon.output().contains("panicked"), "{}", daemon.output());
-            empty
+        let what = || format!("{:?} are left:\n{}", self.left(), daemon.output());
+        dwindles(what, PATIENCE, || {
+            assert!(!daemon.output().contains("panicked"), "{}", daemon.output());
+            // Looked at twice: a file may come back from half-way out.
+            let looks: [&dyn Fn() -> usize; 3] =
+                [&|| self.left().len(), &|| self.unsettled(), &|| self.left().len()];
+            looks.iter().map(|look| look()).find(|left| *left > 0).unwrap_or_default()
         });
     }
 
@@ -126,7 +130,7 @@ impl Queue {
 
     /// Receives and deletes until there were so many and then none.
     async fn take(&self, count: usize) -> Vec<Message> {
-        let mut taken = Vec::new();
+        let (mut taken, mut last) = (Vec::new(), Instant::now());
         loop {
             let receive = self.sqs.receive_message().queue_url(&self.url);
             let receive = receive
@@ -135,9 +139,12 @@ impl Queue {
                 .message_system_attribute_names("All".into())
                 .wait_time_seconds(if taken.len() < count { 5 } else { 0 });
             let got = receive.send().await.unwrap().messages.unwrap_or_default();
-            if got.is_empty() {
-                assert!(taken.len() >= count, "{} of {count}", taken.len());
+            if got.is_empty() && taken.len() >= count {
                 return taken;
+            }
+            assert!(last.elapsed() < PATIENCE, "{} of {count}", taken.len());
+            if !got.is_empty() {
+                last = Instant::now();
             }
             for message in got {
                 let delete = self.sqs.delete_message().queue_url(&self.url);

@@ -13,6 +13,7 @@ mod payloads;
 mod publishing;
 mod pylon;
 mod pylon_folders;
+mod pylon_refused;
 mod rejecting;
 mod relengapi;
 mod stopping;

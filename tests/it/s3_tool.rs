@@ -265,6 +265,23 @@ fn downloads_are_cached_when_asked() {
 }
 
 #[test]
+fn a_cache_that_cannot_be_used_is_told_and_the_object_comes() {
+    let ground = Ground::on(embedded());
+    ground.write("a", "hello");
+    ground.run(["put", "a", "s3://reports/a"]).expect(0, &[]);
+    let get = ["s3", "get", "s3://reports/a", "b", "--cached"];
+    let unusable = longshore(get).args(&["--cache-directory", "a/kept"]);
+    let told = ["the cache a/kept cannot be used: Not a directory", "with --cache-directory"];
+    ground.launch(unusable).finish().expect(0, &told);
+    assert_eq!(ground.read("b"), "hello");
+    fs::remove_file(ground.path("b")).unwrap();
+    let homeless = longshore(get).without("HOME");
+    let told = ["no directory for a cache", "HOME is set", "with --cache-directory"];
+    ground.launch(homeless).finish().expect(0, &told);
+    assert_eq!(ground.read("b"), "hello");
+}
+
+#[test]
 fn an_address_reads_the_object_for_whoever_has_it() {
     let ground = Ground::on(ministack());
     ground.write("a", "hello");

@@ -140,18 +140,22 @@ async fn what_fails_in_passing_is_sent_again_and_what_is_refused_is_told() {
     let server = embedded();
     let queue = queue(&server).await;
     let proxy = Proxy::start(&server.endpoint());
-    let send =
-        |body: &str| longshore(["send", "orders", body]).endpoint(&proxy.endpoint()).finish();
+    let send = |line: &str| {
+        with_input(longshore(["send", "orders"]).endpoint(&proxy.endpoint()), line.as_bytes())
+    };
     let batch = |seen: &crate::support::exchange::Exchange| seen.operation() == "SendMessageBatch";
 
     proxy.on(1, batch, refusal("InternalError", false));
     proxy.on(1, batch, Fault::Answer(503, String::new()));
-    send("again").expect(0, &["sent 1 message to orders"]);
+    let (code, stdout, _) = send("again");
+    assert_eq!((code, &*stdout[0]), (0, "sent 1 message to orders"));
     assert_eq!(proxy.of("SendMessageBatch").len(), 3);
     assert_eq!(bodies(&queue, 1).await, ["again"]);
 
     proxy.on(1, batch, refusal("InvalidMessageContents", true));
-    send("refused").expect(64, &["sent 0 messages", "InvalidMessageContents"]);
+    let (code, stdout, stderr) = send("refused");
+    assert_eq!((code, &*stdout[0]), (69, "sent 0 messages to orders"));
+    assert!(stderr[0].contains("InvalidMessageContents"), "{stderr:?}");
     assert_eq!(proxy.of("SendMessageBatch").len(), 4);
 }
 
@@ -189,7 +193,8 @@ async fn the_settings_say_how_to_reach_a_queue_whether_they_name_it_or_not() {
         let finished = send.file("c.toml", &text).without("AWS_REGION").finish();
         assert_eq!(finished.code, 0, "{}", finished.said());
         let told: serde_json::Value = serde_json::from_str(&finished.stdout).unwrap();
-        assert_eq!(told, serde_json::json!({ "queue": name, "sent": 1, "failed": [] }));
+        assert_eq!((&told["queue"], &told["sent"]), (&name.into(), &1.into()), "{told}");
+        assert_eq!(told["failed"], serde_json::json!([]));
     }
     assert_eq!(bodies(&queue, 2).await, ["by-another-name", "orders"]);
 }

@@ -18,7 +18,7 @@ mod zc;
 use crate::support::{
     PATIENCE, aws,
     daemon::{Daemon, Launch, longshore, program},
-    eventually,
+    dwindles,
     exchange::Exchange,
     free_port,
     proxy::{Fault, Proxy},
@@ -36,7 +36,6 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Instant,
 };
 use tempfile::TempDir;
 
@@ -104,13 +103,12 @@ impl Place {
 
     /// Waits until nothing is left: in the spool, and half-way out of it.
     fn wait_until_empty(&self, daemon: &Daemon) {
-        let began = Instant::now();
-        eventually("the spool is empty", PATIENCE * 2, || {
+        let what = || format!("{:?} are left:\n{}", self.left(), daemon.output());
+        dwindles(what, PATIENCE, || {
             // Looked at twice: a file may come back from half-way out.
-            let empty = self.left().is_empty() && self.unsettled() == 0 && self.left().is_empty();
-            let patient = empty || began.elapsed() < PATIENCE;
-            assert!(patient, "{:?} are left:\n{}", self.left(), daemon.output());
-            empty
+            let looks: [&dyn Fn() -> usize; 3] =
+                [&|| self.left().len(), &|| self.unsettled(), &|| self.left().len()];
+            looks.iter().map(|look| look()).find(|left| *left > 0).unwrap_or_default()
         });
     }
 
@@ -241,7 +239,8 @@ fn boto(endpoint: &str, script: &str, argument: &Path) -> String {
         .env("AWS_DEFAULT_REGION", "us-east-1")
         .endpoint(endpoint)
         .start();
-    let code = python.wait(PATIENCE);
+    // It may have a thousand objects to fetch.
+    let code = python.wait(PATIENCE * 4);
     assert_eq!(code, 0, "{}", python.output());
     python.output()
 }

@@ -3,9 +3,11 @@
 mod commands;
 mod dynamodb;
 mod lookups;
+mod mistakes;
 pub(crate) mod objects;
 mod outputs;
 mod parameters;
 mod receiving;
 mod resting;
+mod silence;
 mod subscriptions;

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use longshore::config::Level;
 
+use crate::tool::Tool;
+
 /// One worker daemon for the AWS edge of a host: files dropped into spool directories land in S3,
 /// messages of SQS queues reach their handlers and are deleted only on success.
 #[derive(Debug, Parser)]
@@ -26,7 +28,7 @@ pub(crate) struct LogArgs {
     log_level: Option<Level>,
     /// Log warnings and errors only
     #[arg(short, long, global = true, conflicts_with_all = ["log_level", "verbose"])]
-    quiet: bool,
+    pub(crate) quiet: bool,
     /// Log every step
     #[arg(short, long, global = true, conflicts_with = "log_level")]
     verbose: bool,
@@ -51,19 +53,19 @@ pub(crate) enum Command {
     /// Move messages from one queue to another
     Redrive(crate::redrive::Args),
     /// List, copy, read and delete objects and buckets
-    S3(crate::s3::Args),
+    S3(Tool<crate::s3::Verb>),
     /// Create, ask, read, empty and delete queues
-    Sqs(crate::sqs::Args),
+    Sqs(Tool<crate::sqs::Verb>),
     /// Create, find and delete topics, and who is subscribed to them
-    Sns(crate::sns::Args),
+    Sns(Tool<crate::sns::Verb>),
     /// Look at tables of SQL databases, fill and read them
-    Sql(crate::sql::Args),
+    Sql(Tool<crate::sql::Verb, crate::sql::Place>),
     /// Create, describe and delete tables of DynamoDB; get, put, delete and find their items
-    Dynamodb(crate::dynamodb::Args),
+    Dynamodb(Tool<crate::dynamodb::Verb>),
     /// Call functions of AWS Lambda, once or for many inputs
-    Lambda(crate::lambda::Args),
+    Lambda(Tool<crate::lambda::Verb>),
     /// Read, write, list and delete parameters
-    Ssm(crate::ssm::Args),
+    Ssm(Tool<crate::ssm::Verb>),
     Publish(crate::publish::Args),
     FilterPolicies(crate::events::FilterPolicies),
     InitializationType(crate::events::InitializationType),

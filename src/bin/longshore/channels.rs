@@ -1,13 +1,12 @@
 //! `longshore channels`: what subscribers left behind.
 
-use longshore::aws::Aws;
 use longshore::error::Result;
 use longshore::toolkit::channels::Channels;
 use longshore::toolkit::channels::cleanup::{self, Unused};
 use longshore::units;
 use serde_json::json;
 
-use crate::reach::Reach;
+use crate::reach::{Reach, connections};
 use crate::{say, settings};
 
 /// Publish and subscribe by the name of a channel, as programs do with the library.
@@ -38,7 +37,7 @@ pub(crate) fn run(verb: Verb) -> Result<u8> {
 
 async fn clean(args: &Cleanup) -> Result<()> {
     let aws = args.reach.aws()?;
-    let channels = Channels::new(&Aws::new().connect(&aws).await?);
+    let channels = Channels::new(&connections().connect(&aws).await?);
     let unused = cleanup::unused(&channels).await?;
     let mut gone = 0;
     for one in &unused {

@@ -1,6 +1,5 @@
 //! `longshore check`: the settings, and everything that they name, in words.
 
-use longshore::aws::Aws;
 use longshore::config::{self, Config, env};
 use longshore::error::{Kind, Result};
 use longshore::finding::{Finding, Health};
@@ -9,6 +8,7 @@ use longshore::{aws, units, worker};
 use serde_json::json;
 
 use crate::args::Check;
+use crate::reach::connections;
 use crate::{say, settings};
 
 pub(crate) fn run(args: &Check) -> Result<u8> {
@@ -16,7 +16,7 @@ pub(crate) fn run(args: &Check) -> Result<u8> {
     if args.aws && args.config.is_none() {
         let aws = config::Aws::default();
         settings::block_on(async {
-            findings.tell_all(aws::identity::check(&Aws::new(), &aws).await);
+            findings.tell_all(aws::identity::check(&connections(), &aws).await);
             Ok(())
         })?;
         return Ok(findings.exit_code);
@@ -64,7 +64,7 @@ fn count(number: usize, thing: &str) -> String {
 }
 
 async fn online(args: &Check, config: Config, findings: &mut Findings) -> Result<()> {
-    let aws = Aws::new();
+    let aws = connections();
     let named = config.elsewhere.references().len();
     let config = match worker::complete(config, &aws).await {
         Err(error) if error.kind() != Kind::Settings => {

@@ -6,31 +6,19 @@ mod search;
 use std::pin::pin;
 
 use futures_util::TryStreamExt;
-use longshore::aws::Aws;
 use longshore::error::{Kind, Result};
 use longshore::toolkit::dynamodb::{self, Facts, Index, KeyAttribute, Schema, Table};
 use serde_json::json;
 
-use crate::reach::Reach;
-use crate::sqs::Told;
-use crate::{consent, say, settings};
+use crate::reach::{Reach, connections};
+use crate::tool::{Told, Tool};
+use crate::{consent, say};
 
 /// Makes, asks and deletes tables; gets, puts, deletes and finds items. An item or key is a JSON
 /// object, plain ({"id": "a"}) or in DynamoDB's own form ({"id": {"S": "a"}}). The names of the aws
 /// CLI (create-table, get-item, …) will do as well.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Args {
-    #[command(subcommand)]
-    verb: Verb,
-    #[command(flatten)]
-    reach: Reach,
-    /// One JSON document a line
-    #[arg(long, global = true)]
-    json: bool,
-}
-
 #[derive(Debug, clap::Subcommand)]
-enum Verb {
+pub(crate) enum Verb {
     /// Create a table, on demand, or find it there with the same keys; ends when it can be used
     #[command(alias = "create-table")]
     Create {
@@ -83,13 +71,8 @@ enum Verb {
     Scan(search::Scan),
 }
 
-pub(crate) fn run(args: Args) -> Result<u8> {
-    settings::block_on(execute(args))
-}
-
-async fn execute(args: Args) -> Result<u8> {
-    let Args { verb, reach, json } = args;
-    let told = Told { json };
+pub(crate) async fn run(tool: Tool<Verb>) -> Result<u8> {
+    let Tool { verb, reach, told } = tool;
     match verb {
         Verb::Create { table, partition_key, sort_key, indexes } => {
             let schema = Schema { partition: partition_key, sort: sort_key, indexes };
@@ -111,7 +94,7 @@ async fn execute(args: Args) -> Result<u8> {
             return Ok(if exists { 0 } else { Kind::Missing.exit_code() });
         }
         Verb::List { prefix } => {
-            let client = Aws::new().connect(&reach.aws()?).await?.dynamodb;
+            let client = connections().connect(&reach.aws()?).await?.dynamodb;
             let mut tables = pin!(dynamodb::list(&client));
             while let Some(name) = tables.try_next().await? {
                 if name.starts_with(&prefix) {
@@ -132,7 +115,7 @@ async fn execute(args: Args) -> Result<u8> {
 
 /// A table by its name or ARN.
 async fn find(reach: &Reach, table: &str) -> Result<Table> {
-    Ok(Table::new(Aws::new().connect(&reach.aws_of(table)?).await?.dynamodb, table))
+    Ok(Table::new(connections().connect(&reach.aws_of(table)?).await?.dynamodb, table))
 }
 
 fn tell(told: &Told, facts: &Facts) {

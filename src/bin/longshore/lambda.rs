@@ -7,32 +7,20 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use futures_util::{Stream, StreamExt};
-use longshore::aws::Aws;
 use longshore::error::{Error, Kind, Result};
 use longshore::toolkit::lambda::Function;
 use longshore::toolkit::s3::{self, Bucket};
 use serde_json::json;
 
 use crate::progress::Progress;
-use crate::reach::Reach;
-use crate::sqs::Told;
-use crate::{say, settings};
+use crate::reach::{Reach, connections};
+use crate::say;
+use crate::tool::{Told, Tool};
 
 /// Calls functions. A function is named by its name or ARN, whole or in part, with :VERSION or
 /// :ALIAS behind it or none.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Args {
-    #[command(subcommand)]
-    verb: Verb,
-    #[command(flatten)]
-    reach: Reach,
-    /// One JSON document a line
-    #[arg(long, global = true)]
-    json: bool,
-}
-
 #[derive(Debug, clap::Subcommand)]
-enum Verb {
+pub(crate) enum Verb {
     /// Call a function and print its output; an error of the function exits with 69
     Invoke {
         #[command(flatten)]
@@ -57,7 +45,7 @@ enum Verb {
 }
 
 #[derive(Debug, clap::Args)]
-struct Call {
+pub(crate) struct Call {
     /// The function
     #[arg(value_name = "FUNCTION")]
     function: String,
@@ -93,28 +81,24 @@ impl Call {
     }
 
     async fn connect(&self, reach: &Reach) -> Result<Function> {
-        let client = Aws::new().connect(&reach.aws_of(&self.function)?).await?.lambda;
+        let client = connections().connect(&reach.aws_of(&self.function)?).await?.lambda;
         let timeout = Duration::from_secs(self.timeout);
         Ok(Function::new(client, self.function.as_str()).timeout(timeout))
     }
 }
 
-pub(crate) fn run(args: Args) -> Result<u8> {
-    settings::block_on(execute(args))
-}
-
-async fn execute(args: Args) -> Result<u8> {
-    let Args { verb, reach, json } = args;
+pub(crate) async fn run(tool: Tool<Verb>) -> Result<u8> {
+    let Tool { verb, reach, told } = tool;
     match verb {
         Verb::Invoke { call, payload } => {
-            Box::pin(invoke(&call, &payload, &reach, &Told { json })).await?;
+            Box::pin(invoke(&call, &payload, &reach, &told)).await?;
             Ok(0)
         }
         Verb::InvokeAll { call, s3_prefix, concurrency } => {
             let function = call.connect(&reach).await?;
             let inputs = match s3_prefix {
                 Some(from) => {
-                    let client = Aws::new().connect(&reach.aws()?).await?.s3;
+                    let client = connections().connect(&reach.aws()?).await?.s3;
                     inputs::keys(&Bucket::new(client, &from.bucket), &from.key).boxed()
                 }
                 None => inputs::lines().boxed(),
@@ -123,11 +107,11 @@ async fn execute(args: Args) -> Result<u8> {
             match call.invocation_type() {
                 InvocationType::RequestResponse => {
                     let calls = function.call_all(inputs, concurrency);
-                    tell_all(calls.map(|(at, called)| (at, called.map(Some))), json).await
+                    tell_all(calls.map(|(at, called)| (at, called.map(Some))), told.json).await
                 }
                 InvocationType::Event => {
                     let calls = function.call_all_async(inputs, concurrency);
-                    tell_all(calls.map(|(at, called)| (at, called.map(|()| None))), json).await
+                    tell_all(calls.map(|(at, called)| (at, called.map(|()| None))), told.json).await
                 }
                 InvocationType::DryRun => Err(Error::new(Kind::Usage, "a dry run has no inputs")
                     .hint("longshore lambda invoke FUNCTION --invocation-type DryRun")),
@@ -184,7 +168,7 @@ async fn tell_all(
             Err(error) => {
                 failed += 1;
                 if code == 0 {
-                    code = error.kind().exit_code();
+                    code = error.exit_code();
                 }
                 if json {
                     say::line(json!({ "position": position, "error": error.to_string() }));

@@ -28,6 +28,7 @@ mod sns;
 mod sql;
 mod sqs;
 mod ssm;
+mod tool;
 
 use std::process::ExitCode;
 
@@ -64,6 +65,9 @@ fn main() -> ExitCode {
 fn execute(args: Args) -> Result<u8> {
     if !matches!(args.command, Command::Run(_) | Command::Local(_)) {
         settings::start_tool_log(&args.log)?;
+        if args.log.quiet {
+            say::be_quiet();
+        }
     }
     match args.command {
         Command::Run(run) => run::run(&args.log, run),
@@ -77,13 +81,13 @@ fn execute(args: Args) -> Result<u8> {
         Command::FilterPolicies(args) => events::filter_policies(&args),
         Command::InitializationType(args) => events::initialization_type(&args),
         Command::Redrive(redrive) => redrive::run(redrive),
-        Command::S3(s3) => s3::run(s3),
-        Command::Sqs(sqs) => sqs::run(sqs),
-        Command::Sns(sns) => sns::run(sns),
-        Command::Sql(sql) => sql::run(sql),
-        Command::Dynamodb(dynamodb) => dynamodb::run(dynamodb),
-        Command::Lambda(verb) => lambda::run(verb),
-        Command::Ssm(ssm) => ssm::run(ssm),
+        Command::S3(tool) => settings::block_on(s3::run(tool)),
+        Command::Sqs(tool) => settings::block_on(sqs::run(tool)),
+        Command::Sns(tool) => settings::block_on(sns::run(tool)),
+        Command::Sql(tool) => settings::block_on(sql::run(tool)),
+        Command::Dynamodb(tool) => settings::block_on(dynamodb::run(tool)),
+        Command::Lambda(tool) => settings::block_on(lambda::run(tool)),
+        Command::Ssm(tool) => settings::block_on(ssm::run(tool)),
         Command::Channels(verb) => channels::run(verb),
         Command::Completions(args) => completions::run(&args),
     }
@@ -91,5 +95,5 @@ fn execute(args: Args) -> Result<u8> {
 
 fn fail(error: &Error) -> ExitCode {
     say::error(error);
-    ExitCode::from(error.kind().exit_code())
+    ExitCode::from(error.exit_code())
 }

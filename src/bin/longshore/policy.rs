@@ -1,11 +1,11 @@
 //! `longshore policy`: the least IAM policy for these settings.
 
-use longshore::aws::Aws;
 use longshore::config::{Locator, Reference};
 use longshore::error::{Error, Kind, Result};
 use longshore::wiring;
 
 use crate::args::Policy;
+use crate::reach::connections;
 use crate::{say, settings};
 
 pub(crate) fn run(args: &Policy) -> Result<u8> {
@@ -16,7 +16,7 @@ pub(crate) fn run(args: &Policy) -> Result<u8> {
         return Err(Error::new(Kind::Usage, format!("{account:?} is no account"))
             .hint("an account has twelve digits"));
     }
-    let aws = Aws::new();
+    let aws = connections();
     let policy = settings::block_on(wiring::policy(&config, &aws, args.account.as_deref()))?;
     say::line(format_args!("{policy:#}"));
     let is_parameter = |one: &Reference| matches!(one.locator, Locator::Parameter(_));

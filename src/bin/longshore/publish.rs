@@ -1,6 +1,5 @@
 //! `longshore publish`: one event to a topic, told in iniesta's lines.
 
-use longshore::aws::Aws;
 use longshore::error::{Error, Kind, Result};
 use longshore::events::{self, Announcement, MessageStructure, Value};
 use longshore::message::Outgoing;
@@ -8,7 +7,7 @@ use longshore::payload::codec::Format;
 use longshore::toolkit::transport::Sent;
 use serde_json::json;
 
-use crate::reach::Reach;
+use crate::reach::{Reach, connections};
 use crate::{say, settings};
 
 /// Publish an event to a topic
@@ -83,9 +82,7 @@ pub(crate) fn run(args: &Args) -> u8 {
         Ok(_) => 0,
         Err(error) => {
             say::error(&error);
-            // What SNS would never take is the caller's mistake.
-            let kind = if error.kind() == Kind::Invalid { Kind::Usage } else { error.kind() };
-            kind.exit_code()
+            error.exit_code()
         }
     }
 }
@@ -110,7 +107,7 @@ async fn publish(args: &Args) -> Result<Published> {
         }
         None => (None, args.eventless()?),
     };
-    let publisher = events::publisher(&Aws::new(), &settings).await?;
+    let publisher = events::publisher(&connections(), &settings).await?;
     let sent = publisher.publish(&message).await?;
     Ok(Published { topic: publisher.topic().to_owned(), event, message, sent })
 }

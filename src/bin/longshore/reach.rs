@@ -2,12 +2,20 @@
 
 use std::path::PathBuf;
 
+use longshore::aws::Aws;
 use longshore::config::{self, Config, env};
 use longshore::error::{Error, Kind, Result};
 use longshore::toolkit::sqs::region_of;
 
 use crate::args::DEFAULT_ENDPOINT;
-use crate::settings;
+use crate::{say, settings};
+
+/// Connections of a tool, which somebody waits for: who does not answer is named.
+pub(crate) fn connections() -> Aws {
+    Aws::new().on_silence(|whom, patience| {
+        say::waiting(format_args!("no answer from {whom} yet; waiting {} s", patience.as_secs()));
+    })
+}
 
 /// Which AWS is asked.
 #[derive(Debug, Clone, clap::Args)]

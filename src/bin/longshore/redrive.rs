@@ -13,7 +13,8 @@ use longshore::units;
 use serde_json::json;
 
 use crate::progress::Progress;
-use crate::reach::{Place, Reach};
+use crate::reach::{Place, Reach, connections};
+use crate::sqs::pair;
 use crate::{say, settings};
 
 const STOPPING: &str = "stopping: what is on its way is finished and the rest given back; \
@@ -84,13 +85,6 @@ pub(crate) struct Args {
 const EVENT_KEY_HELP: &str =
     "The attribute that names the event [default: as the settings say, else iniesta_pass]";
 
-fn pair(text: &str) -> std::result::Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        _ => Err("write it as NAME=VALUE".to_owned()),
-    }
-}
-
 pub(crate) fn run(args: Args) -> Result<u8> {
     let summary = settings::block_on(move_messages(&args))?;
     if args.json {
@@ -127,7 +121,7 @@ async fn move_messages(args: &Args) -> Result<Summary> {
         wait: Duration::from_secs(args.wait),
         lease: Duration::from_secs(args.visibility_timeout),
     };
-    let connections = Aws::new();
+    let connections = connections();
     let from = Box::pin(end(&connections, from)).await?;
     let to = Box::pin(end(&connections, to)).await?;
     if from.url.is_fifo() && !to.url.is_fifo() {

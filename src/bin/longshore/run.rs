@@ -53,7 +53,7 @@ pub(crate) fn ended(error: Error, told_to: &LogTarget) -> Result<u8> {
     for error in error.to_string().lines() {
         tracing::error!(error, "longshore ends");
     }
-    let code = error.kind().exit_code();
+    let code = error.exit_code();
     let told = *told_to == LogTarget::Stderr && tracing::enabled!(tracing::Level::ERROR);
     if told { Ok(code) } else { Err(error) }
 }

@@ -10,29 +10,16 @@ mod remove;
 mod transfer;
 mod tree;
 
-use longshore::aws::Aws;
 use longshore::error::Result;
 use longshore::toolkit::s3::Bucket;
 
-use crate::reach::Reach;
-use crate::settings;
-use crate::sqs::Told;
+use crate::reach::connections;
+use crate::tool::{Told, Tool};
 
 /// Lists, copies, reads and deletes objects and buckets. An object is named `s3://BUCKET/KEY`, a
 /// bucket `s3://BUCKET`.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Args {
-    #[command(subcommand)]
-    verb: Verb,
-    #[command(flatten)]
-    reach: Reach,
-    /// One JSON document a line
-    #[arg(long, global = true)]
-    json: bool,
-}
-
 #[derive(Debug, clap::Subcommand)]
-enum Verb {
+pub(crate) enum Verb {
     #[command(alias = "list")]
     Ls(list::Args),
     #[command(alias = "copy")]
@@ -55,14 +42,10 @@ enum Verb {
     Rb(buckets::Remove),
 }
 
-pub(crate) fn run(args: Args) -> Result<u8> {
-    settings::block_on(execute(args))
-}
-
-async fn execute(args: Args) -> Result<u8> {
-    let Args { verb, reach, json } = args;
-    let client = Aws::new().connect(&reach.aws()?).await?.s3;
-    let s3 = S3 { client, told: Told { json } };
+pub(crate) async fn run(tool: Tool<Verb>) -> Result<u8> {
+    let Tool { verb, reach, told } = tool;
+    let client = connections().connect(&reach.aws()?).await?.s3;
+    let s3 = S3 { client, told };
     match verb {
         Verb::Ls(args) => list::run(&args, &s3).await,
         Verb::Cp(args) => transfer::copy(args, &s3).await,

@@ -3,11 +3,14 @@
 use std::fmt;
 use std::io::{self, Write};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use longshore::error::{Error, Kind, Result};
 
 /// The first line that did not reach standard output, and why.
 static LOST: OnceLock<io::Error> = OnceLock::new();
+/// Whether nobody wants to know what is waited for.
+static QUIET: AtomicBool = AtomicBool::new(false);
 
 /// One line on standard output. The work goes on where it cannot be written; [`lost`] tells of it.
 pub(crate) fn line(text: impl fmt::Display) {
@@ -31,15 +34,6 @@ pub(crate) fn bytes(bytes: &[u8]) -> Result<bool> {
     }
 }
 
-/// One line on standard output that must not be lost.
-///
-/// # Errors
-/// Where it could not be written.
-pub(crate) fn written(text: impl fmt::Display) -> Result<()> {
-    let mut out = io::stdout().lock();
-    writeln!(out, "{text}").and_then(|()| out.flush()).map_err(|error| unwritten(&error))
-}
-
 fn unwritten(error: &io::Error) -> Error {
     Error::new(Kind::File, "writing to standard output").because(error.to_string())
 }
@@ -47,6 +41,18 @@ fn unwritten(error: &io::Error) -> Error {
 /// What a person should know besides, on standard error.
 pub(crate) fn note(text: impl fmt::Display) {
     writeln!(io::stderr().lock(), "longshore: {text}").ok();
+}
+
+/// What is waited for, on standard error, unless it is to be quiet.
+pub(crate) fn waiting(text: impl fmt::Display) {
+    if !QUIET.load(Ordering::Relaxed) {
+        note(text);
+    }
+}
+
+/// Only what went wrong is told from now on, and what was asked for.
+pub(crate) fn be_quiet() {
+    QUIET.store(true, Ordering::Relaxed);
 }
 
 /// What went wrong, on standard error.

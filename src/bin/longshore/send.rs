@@ -7,11 +7,10 @@ mod source;
 use std::io::{IsTerminal, stdin};
 use std::path::PathBuf;
 
-use longshore::aws::Aws;
 use longshore::error::{Error, Kind, Result};
 use longshore::payload::codec::Format;
 use longshore::toolkit::outbox::Outbox;
-use longshore::toolkit::sqs::{self, Sender, resolve};
+use longshore::toolkit::sqs::{self, Queue, Sender, resolve};
 use longshore::toolkit::transport::SendReport;
 use longshore::units;
 use serde_json::json;
@@ -19,9 +18,9 @@ use tokio::time::{Duration, Instant, timeout_at};
 
 use crate::attribute::Named;
 use crate::progress::Progress;
-use crate::reach::Reach;
+use crate::reach::{Reach, connections};
 use crate::{say, settings};
-use outlet::{Offload, Outlet, Place};
+use outlet::{Confirmed, Offload, Outlet, Place, To};
 use shape::Shape;
 use source::Source;
 
@@ -95,12 +94,12 @@ pub(crate) fn run(mut args: Args) -> Result<u8> {
         return Err(Error::new(Kind::Usage, "JSON lines come from standard input")
             .hint("leave the message out"));
     }
-    let is_one = args.file.len() == 1 || args.body.as_deref().is_some_and(|body| body != "-");
-    if args.deduplication_id.is_some() && !is_one {
+    if args.deduplication_id.is_some() && !args.is_one() {
         return Err(Error::new(Kind::Usage, "a deduplication id is of one message")
             .hint("give each its own, with --json-lines"));
     }
-    let report = settings::block_on(send(&args))?;
+    let (report, last) = settings::block_on(send(&args))?;
+    let confirmed = last.filter(|_| args.is_one() && args.queue.is_some());
     if args.json {
         let failed: Vec<_> = report
             .failed
@@ -108,7 +107,13 @@ pub(crate) fn run(mut args: Args) -> Result<u8> {
             .map(|(number, error)| json!({ "message": number + 1, "error": error.to_string() }))
             .collect();
         let kind = if args.queue.is_some() { "queue" } else { "outbox" };
-        say::line(json!({ kind: to, "sent": report.sent, "failed": failed }));
+        let mut told = json!({ kind: to, "sent": report.sent, "failed": failed });
+        if let (Some(Confirmed { sent, bytes }), Some(told)) = (confirmed, told.as_object_mut()) {
+            told.insert("message_id".to_owned(), json!(sent.message_id));
+            told.insert("sequence_number".to_owned(), json!(sent.sequence_number));
+            told.insert("bytes".to_owned(), json!(bytes));
+        }
+        say::line(told);
     } else {
         let sent = units::count(report.sent, "message");
         let done = if args.queue.is_some() {
@@ -117,15 +122,21 @@ pub(crate) fn run(mut args: Args) -> Result<u8> {
             format!("left {sent} in outbox {to}")
         };
         say::line(done);
+        if let Some(Confirmed { sent, bytes }) = confirmed {
+            say::line(format_args!("Message ID : {}, {bytes} bytes", sent.message_id));
+        }
     }
     for (_, error) in &report.failed {
         say::error(error);
     }
-    Ok(report.failed.first().map_or(0, |(_, error)| {
-        // What SQS would never take is the caller's mistake.
-        let kind = if error.kind() == Kind::Invalid { Kind::Usage } else { error.kind() };
-        kind.exit_code()
-    }))
+    Ok(report.failed.first().map_or(0, |(_, error)| error.exit_code()))
+}
+
+impl Args {
+    /// Whether it is known to be one message, and no more.
+    fn is_one(&self) -> bool {
+        self.file.len() == 1 || self.body.as_deref().is_some_and(|body| body != "-")
+    }
 }
 
 /// Where to, in words. With an outbox, the first word on the command line is the message.
@@ -149,18 +160,23 @@ async fn outlet(args: &Args) -> Result<Outlet> {
         (None, directory) => directory.clone(),
     };
     if let Some(directory) = directory {
-        return Ok(Outlet::outbox(Outbox::open(directory)?));
+        return Ok(Outlet::new(To::Outbox(Outbox::open(directory)?), None));
     }
     let place = args.reach.queue(args.queue.as_deref().unwrap_or_default())?;
-    let connection = Aws::new().connect(&place.aws).await?;
+    let connection = connections().connect(&place.aws).await?;
     let url = resolve(&connection.sqs, &place.queue).await?;
-    let sender = Sender::new(connection.sqs.clone(), url);
+    let client = connection.sqs.clone();
+    let to = if args.is_one() {
+        To::One { queue: Queue::new(client, url.as_str()), name: url.name().to_owned() }
+    } else {
+        To::Queue(Sender::new(client, url))
+    };
     let above = usize::try_from(args.offload_above).unwrap_or(usize::MAX);
     let offload = args.offload.clone().map(|place| Box::new(Offload { connection, place, above }));
-    Ok(Outlet::Queue { sender, offload })
+    Ok(Outlet::new(to, offload))
 }
 
-async fn send(args: &Args) -> Result<SendReport> {
+async fn send(args: &Args) -> Result<(SendReport, Option<Confirmed>)> {
     let mut sender = outlet(args).await?;
     let sent = match send_all(args, &mut sender).await {
         Ok(()) => sender.flush().await,

@@ -4,13 +4,13 @@ use std::future::Future;
 use std::path::Path;
 use std::time::Duration;
 
-use longshore::aws::Aws;
 use longshore::config::{Config, Handlers, Level, Log, env};
 use longshore::error::{Error, Kind, Result};
 use longshore::telemetry::log;
 use longshore::worker;
 
 use crate::args::LogArgs;
+use crate::reach::connections;
 
 /// So long what was interrupted may take away what it had begun.
 const CLEANING_UP: Duration = Duration::from_secs(3);
@@ -29,7 +29,7 @@ fn complete(config: Config) -> Result<Config> {
     }
     std::thread::scope(|scope| {
         let reading =
-            scope.spawn(|| block_on(async { worker::complete(config, &Aws::new()).await }));
+            scope.spawn(|| block_on(async { worker::complete(config, &connections()).await }));
         let panicked = || Error::new(Kind::Bug, "the thread that completes the settings panicked");
         reading.join().unwrap_or_else(|_panic| Err(panicked()))
     })

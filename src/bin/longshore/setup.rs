@@ -2,18 +2,18 @@
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
-use longshore::aws::Aws;
 use longshore::error::Result;
 use longshore::wiring::{self, Plan};
 use serde_json::json;
 
 use crate::args::Setup;
+use crate::reach::connections;
 use crate::{say, settings};
 
 pub(crate) fn run(args: &Setup) -> Result<u8> {
     let config = settings::load(args.config.as_deref())?;
     settings::block_on(async {
-        let aws = Aws::new();
+        let aws = connections();
         let plan = if args.destroy {
             Box::pin(wiring::destroy(&config, &aws)).await?
         } else {

@@ -3,31 +3,21 @@
 use std::pin::pin;
 
 use futures_util::TryStreamExt;
-use longshore::aws::{Aws, Connection};
+use longshore::aws::Connection;
 use longshore::error::{Error, Kind, Result};
 use longshore::toolkit::sns::{self, Endpoint, NewTopic, Subscription, Wishes};
 use longshore::toolkit::sqs::resolve;
 use serde_json::{Value, json};
 
-use crate::reach::Reach;
-use crate::sqs::{Told, lines, pair};
-use crate::{consent, settings};
+use crate::consent;
+use crate::reach::{Reach, connections};
+use crate::sqs::{lines, pair};
+use crate::tool::{Told, Tool};
 
 /// Makes topics and subscriptions, asks them, and deletes them. A topic is named by its name or ARN.
 /// The names of the aws CLI (create-topic, …) will do as well.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Args {
-    #[command(subcommand)]
-    verb: Verb,
-    #[command(flatten)]
-    reach: Reach,
-    /// One JSON document a line
-    #[arg(long, global = true)]
-    json: bool,
-}
-
 #[derive(Debug, clap::Subcommand)]
-enum Verb {
+pub(crate) enum Verb {
     /// Create a topic, or find it there
     #[command(alias = "create-topic")]
     Create {
@@ -98,7 +88,7 @@ struct To {
 }
 
 #[derive(Debug, clap::Args)]
-struct Subscribe {
+pub(crate) struct Subscribe {
     topic: String,
     #[command(flatten)]
     to: To,
@@ -123,13 +113,8 @@ fn policy(text: &str) -> std::result::Result<String, String> {
     }
 }
 
-pub(crate) fn run(args: Args) -> Result<u8> {
-    settings::block_on(execute(args))
-}
-
-async fn execute(args: Args) -> Result<u8> {
-    let Args { verb, reach, json } = args;
-    let told = Told { json };
+pub(crate) async fn run(tool: Tool<Verb>) -> Result<u8> {
+    let Tool { verb, reach, told } = tool;
     match verb {
         Verb::Create { name, fifo, attributes, tags } => {
             let (attributes, tags) = (attributes.into_iter().collect(), tags.into_iter().collect());
@@ -190,7 +175,7 @@ async fn execute(args: Args) -> Result<u8> {
 }
 
 async fn connect(reach: &Reach, topic: &str) -> Result<Connection> {
-    Aws::new().connect(&reach.aws_of(topic)?).await
+    connections().connect(&reach.aws_of(topic)?).await
 }
 
 fn new_topic(topic: NewTopic, fifo: bool) -> Result<NewTopic> {
@@ -212,7 +197,7 @@ async fn subscribe(reach: &Reach, wanted: Subscribe, told: &Told) -> Result<()> 
         To { http: Some(url), .. } => Endpoint::Http(url),
         To { queue, .. } => {
             let place = reach.queue(&queue.unwrap_or_default())?;
-            let sqs = Aws::new().connect(&place.aws).await?.sqs;
+            let sqs = connections().connect(&place.aws).await?.sqs;
             let url = resolve(&sqs, &place.queue).await?;
             let made = sns::subscribe_queue(&client, &arn, &sqs, &url, &wishes).await?;
             tell_subscription(told, &made);

@@ -10,25 +10,15 @@ use longshore::error::{Kind, Result};
 use longshore::toolkit::sql::{Clause, Database, Operator};
 use serde_json::{Value, json};
 
+pub(crate) use self::place::Place;
 use crate::progress::Progress;
-use crate::sqs::Told;
-use crate::{say, settings};
+use crate::say;
+use crate::tool::Tool;
 
 /// Looks at tables of MySQL, MariaDB and PostgreSQL, fills and reads them. SCHEMA is a schema of
 /// PostgreSQL, and a database of MySQL and MariaDB.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Args {
-    #[command(subcommand)]
-    verb: Verb,
-    #[command(flatten)]
-    place: place::Place,
-    /// One JSON document a line
-    #[arg(long, global = true)]
-    json: bool,
-}
-
 #[derive(Debug, clap::Subcommand)]
-enum Verb {
+pub(crate) enum Verb {
     /// Connect, log in, and tell the server's version and whether the connection is encrypted
     Ping,
     /// Tell whether a table exists; exits with 69 where it does not
@@ -60,14 +50,9 @@ fn clause(text: &str) -> std::result::Result<Clause, String> {
     Ok(Clause::new(key, Operator::read(operator)?, value))
 }
 
-pub(crate) fn run(args: Args) -> Result<u8> {
-    settings::block_on(execute(args))
-}
-
-async fn execute(args: Args) -> Result<u8> {
-    let Args { verb, place, json } = args;
-    let database = Database::new(place.server()?);
-    let told = Told { json };
+pub(crate) async fn run(tool: Tool<Verb, Place>) -> Result<u8> {
+    let Tool { verb, reach, told } = tool;
+    let database = Database::new(reach.server()?);
     match verb {
         Verb::Ping => {
             let ping = database.ping().await?;

@@ -7,29 +7,18 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
-use longshore::aws::Aws;
 use longshore::error::{Error, Kind, Result};
 use longshore::toolkit::sqs::{self, NewQueue, QueueUrl};
 use serde_json::json;
 
-use crate::reach::Reach;
-use crate::{consent, say, settings};
+use crate::reach::{Reach, connections};
+use crate::tool::{Told, Tool};
+use crate::{consent, say};
 
 /// Makes queues, asks them, empties and deletes them. A queue is named by its name in the settings,
 /// its own name, URL or ARN. The names of the aws CLI (create-queue, …) will do as well.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Args {
-    #[command(subcommand)]
-    verb: Verb,
-    #[command(flatten)]
-    reach: Reach,
-    /// One JSON document a line
-    #[arg(long, global = true)]
-    json: bool,
-}
-
 #[derive(Debug, clap::Subcommand)]
-enum Verb {
+pub(crate) enum Verb {
     /// Create a queue, or find it there with the same attributes
     #[command(alias = "create-queue")]
     Create {
@@ -97,13 +86,8 @@ pub(crate) fn pair(text: &str) -> std::result::Result<(String, String), String> 
     }
 }
 
-pub(crate) fn run(args: Args) -> Result<u8> {
-    settings::block_on(execute(args))
-}
-
-async fn execute(args: Args) -> Result<u8> {
-    let Args { verb, reach, json } = args;
-    let told = Told { json };
+pub(crate) async fn run(tool: Tool<Verb>) -> Result<u8> {
+    let Tool { verb, reach, told } = tool;
     match verb {
         Verb::Create { name, fifo, attributes, tags } => {
             let client = client(&reach).await?;
@@ -120,13 +104,13 @@ async fn execute(args: Args) -> Result<u8> {
         }
         Verb::Exists { queue } => {
             let place = reach.queue(&queue)?;
-            let client = Aws::new().connect(&place.aws).await?.sqs;
+            let client = connections().connect(&place.aws).await?.sqs;
             let exists = sqs::exists(&client, &place.queue).await?;
             let word = if exists { "exists" } else { "does not exist" };
             told.of(format!("queue {queue} {word}"), json!({ "queue": queue, "exists": exists }));
             return Ok(if exists { 0 } else { Kind::Missing.exit_code() });
         }
-        Verb::Receive(receive) => return receive::run(&receive, &reach, json).await,
+        Verb::Receive(receive) => return receive::run(&receive, &reach, told.json).await,
         Verb::Delete { queue, yes } => {
             let (client, url) = find(&reach, &queue).await?;
             consent::given(yes, &format!("delete queue {} with all its messages", url.as_str()))?;
@@ -212,27 +196,12 @@ fn waiting(what: &'static str) -> impl FnMut(Duration) {
 }
 
 async fn client(reach: &Reach) -> Result<aws_sdk_sqs::Client> {
-    Ok(Aws::new().connect(&reach.aws()?).await?.sqs)
+    Ok(connections().connect(&reach.aws()?).await?.sqs)
 }
 
 pub(crate) async fn find(reach: &Reach, queue: &str) -> Result<(aws_sdk_sqs::Client, QueueUrl)> {
     let place = reach.queue(queue)?;
-    let client = Aws::new().connect(&place.aws).await?.sqs;
+    let client = connections().connect(&place.aws).await?.sqs;
     let url = sqs::resolve(&client, &place.queue).await?;
     Ok((client, url))
-}
-
-/// How answers are told: in words, or as a document.
-pub(crate) struct Told {
-    pub(crate) json: bool,
-}
-
-impl Told {
-    pub(crate) fn of(&self, words: impl std::fmt::Display, document: serde_json::Value) {
-        if self.json {
-            say::line(document);
-        } else {
-            say::line(words);
-        }
-    }
 }

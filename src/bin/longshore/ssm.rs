@@ -5,34 +5,22 @@ use std::pin::pin;
 
 use clap::builder::PossibleValuesParser;
 use futures_util::TryStreamExt;
-use longshore::aws::Aws;
 use longshore::config::Secret;
 use longshore::error::{Error, Kind, Result};
 use longshore::toolkit::ssm::{self, NewParameter, Parameter};
 use serde_json::json;
 
-use crate::reach::Reach;
-use crate::sqs::Told;
-use crate::{consent, settings};
+use crate::consent;
+use crate::reach::connections;
+use crate::tool::Tool;
 
 /// More is taken by no parameter.
 const MOST_BYTES: u64 = 64 * 1024;
 
 /// Reads, writes, lists and deletes parameters of Systems Manager. The names of the aws CLI
 /// (get-parameter, …) will do as well.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Args {
-    #[command(subcommand)]
-    verb: Verb,
-    #[command(flatten)]
-    reach: Reach,
-    /// One JSON document a line
-    #[arg(long, global = true)]
-    json: bool,
-}
-
 #[derive(Debug, clap::Subcommand)]
-enum Verb {
+pub(crate) enum Verb {
     /// Print a parameter's value, decrypted
     #[command(alias = "get-parameter")]
     Get {
@@ -69,7 +57,7 @@ enum Verb {
 }
 
 #[derive(Debug, clap::Args)]
-struct Put {
+pub(crate) struct Put {
     name: String,
     /// Its value, which others on this host see on the command line; without it, or as `-`,
     /// standard input without the newline at its end
@@ -88,14 +76,9 @@ struct Put {
     description: Option<String>,
 }
 
-pub(crate) fn run(args: Args) -> Result<u8> {
-    settings::block_on(execute(args))
-}
-
-async fn execute(args: Args) -> Result<u8> {
-    let Args { verb, reach, json } = args;
-    let told = Told { json };
-    let client = Aws::new().connect(&reach.aws()?).await?.ssm;
+pub(crate) async fn run(tool: Tool<Verb>) -> Result<u8> {
+    let Tool { verb, reach, told } = tool;
+    let client = connections().connect(&reach.aws()?).await?.ssm;
     match verb {
         Verb::Get { name } => {
             let parameter = ssm::get(&client, &name).await?;

@@ -1,7 +1,6 @@
 use std::time::Duration;
 
 use crate::config::aws::{Aws, Written};
-use crate::config::queue::aws_at;
 use crate::config::section::Section;
 
 /// `[….handler.lambda]`: call a function.
@@ -52,7 +51,7 @@ pub(super) fn read(section: &mut Section<'_>, base: &Written) -> Lambda {
         section.blame("on_function_error", message);
     }
     Lambda {
-        aws: aws_at(section, base, region_of(&function)),
+        aws: Written::read_at(section, region_of(&function)).over(base).resolve(),
         asynchronous,
         input: section.formed("input", input).unwrap_or(LambdaInput::Message),
         rejects_on_error: on_error.unwrap_or(false),

@@ -1,6 +1,5 @@
 use crate::config::aws::{Aws, Written, not_empty};
 use crate::config::names;
-use crate::config::queue::aws_at;
 use crate::config::section::Section;
 use crate::template::Template;
 
@@ -36,7 +35,7 @@ pub(super) fn read(section: &mut Section<'_>, base: &Written) -> S3 {
     }
     S3 {
         bucket: bucket.unwrap_or_default(),
-        aws: aws_at(section, base, None),
+        aws: Written::read(section).over(base).resolve(),
         key: key.unwrap_or_default(),
         content_type: super::content_type(section),
         storage_class: section.formed("storage_class", storage_class),

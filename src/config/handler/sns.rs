@@ -1,7 +1,6 @@
 use super::group;
 use crate::config::aws::{Aws, Written};
 use crate::config::names;
-use crate::config::queue::aws_at;
 use crate::config::section::Section;
 use crate::template::Template;
 
@@ -23,7 +22,7 @@ pub(super) fn read(section: &mut Section<'_>, base: &Written) -> Sns {
     }
     Sns {
         topic: section.text("topic").unwrap_or_default(),
-        aws: aws_at(section, base, region.as_deref()),
+        aws: Written::read_at(section, region.as_deref()).over(base).resolve(),
         group: group(section),
     }
 }

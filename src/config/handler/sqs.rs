@@ -1,7 +1,6 @@
 use super::group;
 use crate::config::aws::{Aws, Written};
 use crate::config::names::QueueAddress;
-use crate::config::queue::aws_at;
 use crate::config::section::Section;
 use crate::template::Template;
 
@@ -24,7 +23,7 @@ pub(super) fn read(section: &mut Section<'_>, base: &Written) -> Sqs {
     let region = address.as_ref().and_then(QueueAddress::region);
     Sqs {
         queue: section.text("queue").unwrap_or_default(),
-        aws: aws_at(section, base, region),
+        aws: Written::read_at(section, region).over(base).resolve(),
         group: group(section),
     }
 }

@@ -239,6 +239,36 @@ async fn a_batch_ends_when_all_its_leases_are_lost_and_when_its_time_is_over() {
     assert_eq!(ran[1].verdict, Ok(Outcome::retry("took longer than 30m")));
 }
 
+/// A run that has its end coming says by what: those of a batch that lost their leases before do not
+/// make a lost lease of it.
+#[tokio::test(start_paused = true)]
+async fn a_batch_of_which_some_leases_are_lost_is_not_lost() {
+    let told = |deliveries: Vec<Delivery>| async move {
+        for delivery in &deliveries {
+            delivery.lease.ended().await;
+        }
+        Vec::new()
+    };
+    let ran = many(2, told, async |keepers| keepers[0].lose()).await;
+    assert_eq!(endings(&ran), [(Ending::TimedOut, "retry"), (Ending::TimedOut, "retry")]);
+    assert_eq!(ran[0].duration, HALF_HOUR);
+    // Nor does one that an earlier run was told to end by.
+    let soon = |deliveries: Vec<Delivery>| async move {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        vec![Ok(Outcome::Done); deliveries.len()]
+    };
+    let most = std::num::NonZeroUsize::new(10).unwrap();
+    let handler = BoxHandler::batch("many", most, soon);
+    let (deliveries, keepers): (Vec<_>, Vec<_>) = (0..2).map(|_| delivery()).unzip();
+    for delivery in &deliveries {
+        delivery.lease.end();
+    }
+    let abort = CancellationToken::new();
+    let run = run_all(&handler, deliveries, HALF_HOUR, &abort);
+    let ran = tokio::join!(run, async { keepers[1].lose() }).0;
+    assert_eq!(endings(&ran), [(Ending::Finished, "done"), (Ending::LeaseLost, "done")]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_was_lost_before_it_began_is_not_handed_over() {
     let counts = |deliveries: Vec<Delivery>| async move {

@@ -107,17 +107,6 @@ async fn behind_one_of_its_group_that_was_not_done_nothing_is() {
     assert_eq!(ground.get("b").await, None);
 }
 
-#[test]
-fn what_could_not_be_put_lets_none_of_its_group_be_done() {
-    let later = || Ok(Outcome::retry("throttled"));
-    let done = || Ok(Outcome::Done);
-    let given = vec![done(), later(), done(), Ok(Outcome::reject("no"))];
-    let bodies = ["a", "b", "c", "d"];
-    let told = in_order(&deliveries("q.fifo", bodies), given.clone());
-    assert_eq!(told, [done(), later(), Ok(behind()), Ok(Outcome::reject("no"))]);
-    assert_eq!(in_order(&deliveries("q", bodies), given.clone()), given);
-}
-
 #[tokio::test]
 async fn a_message_whose_lease_is_lost_is_not_put_any_more() {
     let ground = Ground::with_table().await;

@@ -12,9 +12,9 @@ use std::sync::MutexGuard;
 use rustix::fs::FlockOperation;
 use s3s::checksum::ChecksumHasher;
 use s3s::crypto::{Checksum as _, Md5};
-use s3s::dto::{ETag, ETagCondition};
 use s3s::{S3Error, S3ErrorCode, S3Result, s3_error};
 
+use super::condition::Condition;
 use super::incoming::Incoming;
 use super::place::Place;
 use super::record::{Headers, Record, Sums};
@@ -27,13 +27,6 @@ pub(super) struct Disk {
     root: PathBuf,
     change: Guarded<()>,
     _lock: File,
-}
-
-/// What a request requires of the object that is there.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Condition {
-    pub(super) if_match: Option<ETagCondition>,
-    pub(super) if_none_match: Option<ETagCondition>,
 }
 
 /// An object that is there.
@@ -170,15 +163,7 @@ impl Disk {
         condition: &Condition,
     ) -> S3Result<()> {
         let _changing = self.changing();
-        if condition.if_match.is_some() || condition.if_none_match.is_some() {
-            let found = self.opened(&place.bucket, &place.key);
-            let current = match found.and_then(|opened| opened.measured(&place.key)) {
-                Ok(found) => Some(found.record.e_tag()),
-                Err(error) if error.code() == &S3ErrorCode::NoSuchKey => None,
-                Err(error) => return Err(error),
-            };
-            condition.check(current.as_ref())?;
-        }
+        self.check(&place.bucket, &place.key, condition)?;
         self.needs_bucket(&place.bucket)?;
         let target = &place.path;
         make_way(target)?;
@@ -188,6 +173,19 @@ impl Disk {
         // the new one.
         self.write_record(place, &record)?;
         incoming.move_to(target).map_err(|e| broken(target, e))
+    }
+
+    /// For callers that hold the lock.
+    fn check(&self, bucket: &str, key: &str, condition: &Condition) -> S3Result<()> {
+        if condition.is_none() {
+            return Ok(());
+        }
+        let current = match self.opened(bucket, key).and_then(|opened| opened.measured(key)) {
+            Ok(found) => Some(found.record.e_tag()),
+            Err(error) if error.code() == &S3ErrorCode::NoSuchKey => None,
+            Err(error) => return Err(error),
+        };
+        condition.check(current.as_ref())
     }
 
     fn write_record(&self, place: &Place, record: &Record) -> S3Result<()> {
@@ -201,11 +199,12 @@ impl Disk {
         written.map_err(|error| broken(&path, error))
     }
 
-    /// Deletes the object; one that is not there is deleted already.
-    pub(super) fn delete(&self, bucket: &str, key: &str) -> S3Result<()> {
+    /// Deletes the object, if the condition holds; one that is not there is deleted already.
+    pub(super) fn delete(&self, bucket: &str, key: &str, condition: &Condition) -> S3Result<()> {
         let bucket_path = self.needs_bucket(bucket)?;
-        let Ok(place) = Place::of(self, bucket, key) else { return Ok(()) };
         let _changing = self.changing();
+        self.check(bucket, key, condition)?;
+        let Ok(place) = Place::of(self, bucket, key) else { return Ok(()) };
         match fs::symlink_metadata(&place.path) {
             Ok(found) if found.is_dir() => return Ok(()),
             Ok(_) => fs::remove_file(&place.path).map_err(|e| broken(&place.path, e))?,
@@ -224,32 +223,6 @@ impl Disk {
 
     pub(super) fn forget_bucket(&self, bucket: &str) {
         drop(fs::remove_dir_all(self.own("records").join(bucket)));
-    }
-}
-
-impl Condition {
-    /// # Errors
-    /// `PreconditionFailed`, or `NoSuchKey` where a match is asked of nothing.
-    fn check(&self, current: Option<&ETag>) -> S3Result<()> {
-        let holds = |condition: &ETagCondition, current: &ETag| match condition {
-            ETagCondition::Any => true,
-            ETagCondition::ETag(wanted) => wanted.value() == current.value(),
-        };
-        let failed = || {
-            s3_error!(
-                PreconditionFailed,
-                "At least one of the pre-conditions you specified did not hold"
-            )
-        };
-        match (&self.if_match, current) {
-            (Some(_), None) => return Err(s3_error!(NoSuchKey)),
-            (Some(condition), Some(current)) if !holds(condition, current) => return Err(failed()),
-            _ => {}
-        }
-        match (&self.if_none_match, current) {
-            (Some(condition), Some(current)) if holds(condition, current) => Err(failed()),
-            _ => Ok(()),
-        }
     }
 }
 

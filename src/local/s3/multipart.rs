@@ -12,7 +12,8 @@ use s3s::{S3Result, s3_error};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::disk::{Condition, Disk, broken};
+use super::condition::Condition;
+use super::disk::{Disk, broken};
 use super::incoming::{Incoming, Received};
 use super::place::Place;
 use super::record::{Headers, Record, Sums, sums_of};

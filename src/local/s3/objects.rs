@@ -5,13 +5,14 @@ use futures_util::stream;
 use s3s::dto::{
     ChecksumMode, ChecksumType, CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopySource,
     DeleteObjectInput, DeleteObjectOutput, DeleteObjectsInput, DeleteObjectsOutput, DeletedObject,
-    ETag, ETagCondition, GetObjectInput, GetObjectOutput, HeadObjectInput, HeadObjectOutput,
+    ETagCondition, GetObjectInput, GetObjectOutput, HeadObjectInput, HeadObjectOutput,
     MetadataDirective, PutObjectInput, PutObjectOutput, StreamingBlob, Timestamp,
 };
 use s3s::{S3Request, S3Result, s3_error};
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
 
-use super::disk::{self, Condition, Found, blocking};
+use super::condition::Condition;
+use super::disk::{self, Found, blocking};
 use super::incoming::{self, Claims};
 use super::place::Place;
 use super::record::{Record, describe, headers_of, sums_of};
@@ -57,8 +58,8 @@ impl Objects {
     pub(super) async fn head(&self, req: S3Request<HeadObjectInput>) -> Answer<HeadObjectOutput> {
         let input = req.input;
         let found = self.find(input.bucket, input.key).await?;
-        let (if_match, if_none_match) = (input.if_match, input.if_none_match);
-        check_read(&found.record.e_tag(), if_match.as_ref(), if_none_match.as_ref())?;
+        Condition { if_match: input.if_match, if_none_match: input.if_none_match }
+            .check_read(&found.record.e_tag())?;
         let show = wants_sums(input.checksum_mode.as_ref());
         let mut output = describe!(HeadObjectOutput, &found.record, show);
         output.content_length = i64::try_from(found.metadata.len()).ok();
@@ -69,8 +70,8 @@ impl Objects {
     pub(super) async fn get(&self, req: S3Request<GetObjectInput>) -> Answer<GetObjectOutput> {
         let input = req.input;
         let found = self.find(input.bucket, input.key).await?;
-        let (if_match, if_none_match) = (input.if_match, input.if_none_match);
-        check_read(&found.record.e_tag(), if_match.as_ref(), if_none_match.as_ref())?;
+        Condition { if_match: input.if_match, if_none_match: input.if_none_match }
+            .check_read(&found.record.e_tag())?;
         let size = found.metadata.len();
         let range = input.range.map(|range| range.check(size)).transpose()?;
         let show = range.is_none() && wants_sums(input.checksum_mode.as_ref());
@@ -102,11 +103,11 @@ impl Objects {
         let place = Place::of(&disk, &req.input.bucket, &req.input.key)?;
         let replace = req.input.metadata_directive.as_ref();
         let replace = replace.is_some_and(|d| d.as_str() == MetadataDirective::REPLACE);
-        let if_match = req.input.copy_source_if_match.take();
+        let condition = Condition::matching(req.input.copy_source_if_match.take());
         let headers = headers_of!(req.input);
         blocking(move || {
             let found = disk.find(&bucket, &key)?;
-            check_read(&found.record.e_tag(), if_match.as_ref(), None)?;
+            condition.check_read(&found.record.e_tag())?;
             let mut source = found.file;
             let copy = incoming::Incoming::new(&disk.own("incoming"));
             let copied = std::fs::File::create(copy.path())
@@ -132,7 +133,8 @@ impl Objects {
         req: S3Request<DeleteObjectInput>,
     ) -> Answer<DeleteObjectOutput> {
         let (disk, input) = (self.disk(), req.input);
-        blocking(move || disk.delete(&input.bucket, &input.key)).await?;
+        let condition = Condition::matching(input.if_match);
+        blocking(move || disk.delete(&input.bucket, &input.key, &condition)).await?;
         answer(DeleteObjectOutput::default())
     }
 
@@ -145,8 +147,10 @@ impl Objects {
             disk.needs_bucket(&input.bucket)?;
             let (mut deleted, mut errors) = (Vec::new(), Vec::new());
             for object in input.delete.objects {
+                let condition = Condition::matching(object.e_tag.map(ETagCondition::ETag));
                 let key = Some(object.key);
-                match disk.delete(&input.bucket, key.as_deref().unwrap_or_default()) {
+                let name = key.as_deref().unwrap_or_default();
+                match disk.delete(&input.bucket, name, &condition) {
                     Ok(()) => deleted.push(DeletedObject { key, ..DeletedObject::default() }),
                     Err(error) => errors.push(s3s::dto::Error {
                         code: Some(error.code().as_str().to_owned()),
@@ -167,25 +171,6 @@ impl Objects {
 
 fn wants_sums(mode: Option<&ChecksumMode>) -> bool {
     mode.is_some_and(|mode| mode.as_str() == ChecksumMode::ENABLED)
-}
-
-/// The conditions of a read.
-fn check_read(
-    e_tag: &ETag,
-    if_match: Option<&ETagCondition>,
-    if_none_match: Option<&ETagCondition>,
-) -> S3Result<()> {
-    let holds = |condition: &ETagCondition| match condition {
-        ETagCondition::Any => true,
-        ETagCondition::ETag(wanted) => wanted.value() == e_tag.value(),
-    };
-    if if_match.is_some_and(|condition| !holds(condition)) {
-        return Err(s3_error!(PreconditionFailed));
-    }
-    if if_none_match.is_some_and(holds) {
-        return Err(s3_error!(NotModified));
-    }
-    Ok(())
 }
 
 /// The file's bytes from where it stands, in blocks.

@@ -12,7 +12,8 @@ use s3s::dto::{
 use s3s::{S3Request, S3Result, s3_error};
 use tokio::io::AsyncSeekExt as _;
 
-use super::disk::{Condition, blocking};
+use super::condition::Condition;
+use super::disk::blocking;
 use super::incoming::{self, Claims};
 use super::multipart::{self, Whole};
 use super::objects::read_on;
@@ -84,6 +85,7 @@ impl Objects {
         };
         let directory = self.directory_of(&input.bucket, &input.key, &input.upload_id).await?;
         let found = self.find(bucket.to_string(), key.to_string()).await?;
+        Condition::matching(input.copy_source_if_match).check_read(&found.record.e_tag())?;
         let size = found.metadata.len();
         let range = input.copy_source_range.as_deref().map(Range::parse).transpose();
         let range = range.map_err(|e| s3_error!(e, InvalidArgument))?;

@@ -14,18 +14,18 @@ fn client(local: &Local) -> Client {
     Client::from_conf(config.force_path_style(true).build())
 }
 
-async fn bucket() -> (Client, tempfile::TempDir, Local) {
+pub(super) async fn bucket() -> (Client, tempfile::TempDir, Local) {
     let (local, directory) = in_process().await;
     local.ensure_bucket("reports").await.unwrap();
     (client(&local), directory, local)
 }
 
-async fn put(s3: &Client, key: &str, bytes: &[u8]) {
+pub(super) async fn put(s3: &Client, key: &str, bytes: &[u8]) {
     let body = ByteStream::from(bytes.to_vec());
     s3.put_object().bucket("reports").key(key).body(body).send().await.unwrap();
 }
 
-async fn get(s3: &Client, key: &str) -> Vec<u8> {
+pub(super) async fn get(s3: &Client, key: &str) -> Vec<u8> {
     let got = s3.get_object().bucket("reports").key(key).send().await.unwrap();
     got.body.collect().await.unwrap().to_vec()
 }
@@ -132,34 +132,6 @@ async fn a_wrong_checksum_leaves_the_object_as_it_was() {
     assert_eq!(get(&s3, "k").await, b"before");
     let incoming = directory.path().join("s3/.longshore/incoming");
     assert_eq!(std::fs::read_dir(incoming).unwrap().count(), 0);
-}
-
-#[tokio::test]
-async fn conditions_on_writes_hold() {
-    let (s3, _directory, _local) = bucket().await;
-    let write = |body: &'static [u8]| {
-        let put = s3.put_object().bucket("reports").key("k");
-        put.body(ByteStream::from_static(body))
-    };
-    let e_tag = write(b"1").if_none_match("*").send().await.unwrap().e_tag.unwrap();
-    let refused = write(b"2").if_none_match("*").send().await.unwrap_err();
-    assert_eq!(refused.raw_response().unwrap().status().as_u16(), 412);
-    write(b"3").if_match(&e_tag).send().await.unwrap();
-    let refused = write(b"4").if_match(&e_tag).send().await.unwrap_err();
-    assert_eq!(refused.raw_response().unwrap().status().as_u16(), 412);
-    assert_eq!(get(&s3, "k").await, b"3");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_many_who_create_the_same_key_one_wins() {
-    let (s3, _directory, _local) = bucket().await;
-    let mut racers = tokio::task::JoinSet::new();
-    for racer in 0..20_u8 {
-        let put = s3.put_object().bucket("reports").key("k").if_none_match("*");
-        racers.spawn(put.body(ByteStream::from(vec![racer])).send());
-    }
-    let won = racers.join_all().await.into_iter().flatten().count();
-    assert_eq!(won, 1);
 }
 
 #[tokio::test]

@@ -50,7 +50,7 @@ impl Table {
 pub async fn describe(connection: &Connection, name: &str) -> Result<Option<Table>> {
     let Some(table) = find(connection, name).await? else { return Ok(None) };
     let expiry = connection.dynamodb.describe_time_to_live().table_name(name).send().await;
-    let expiry = expiry.map_err(|error| failed(name, "asking what it clears away", error))?;
+    let expiry = expiry.map_err(|error| failed(name, "reading whether its items expire", error))?;
     Ok(Some(Table {
         is_active: is_active(&table),
         has_key: has_key(&table),
@@ -97,7 +97,7 @@ pub async fn create(connection: &Connection, name: &str, tag: Option<(&str, &str
     let by = by.map_err(|error| Error::new(Kind::Bug, "building a request").because(error))?;
     let update = connection.dynamodb.update_time_to_live().table_name(name);
     let updated = update.time_to_live_specification(by).send().await;
-    updated.map(drop).map_err(|error| failed(name, "having it clear away what has ended", error))
+    updated.map(drop).map_err(|error| failed(name, "letting its items expire", error))
 }
 
 /// Deletes the table with all that is in it. DynamoDB may take minutes until it is gone.
@@ -124,7 +124,7 @@ pub async fn is_in_use(connection: &Connection, name: &str) -> Result<bool> {
             .expression_attribute_values(":now", millis(now()))
             .set_exclusive_start_key(next.take());
         let page = scan.send().await;
-        let page = page.map_err(|error| failed(name, "looking for what it holds", error))?;
+        let page = page.map_err(|error| failed(name, "reading its items", error))?;
         if page.count() > 0 {
             return Ok(true);
         }
@@ -180,7 +180,7 @@ async fn find(connection: &Connection, name: &str) -> Result<Option<TableDescrip
         Err(SdkError::ServiceError(answer)) if answer.err().is_resource_not_found_exception() => {
             Ok(None)
         }
-        Err(error) => Err(failed(name, "asking what it is", error)),
+        Err(error) => Err(failed(name, "describing it", error)),
     }
 }
 

@@ -178,10 +178,9 @@ impl Server {
 
     /// What the server says of itself, one `name:value` a line.
     pub(in crate::lock) async fn info(&self) -> Result<String> {
-        self.call(
-            "asking",
-            |mut line| async move { redis::cmd("INFO").query_async(&mut line).await },
-        )
+        self.call("reading the INFO of the server", |mut line| async move {
+            redis::cmd("INFO").query_async(&mut line).await
+        })
         .await
     }
 

@@ -115,6 +115,20 @@ async fn nothing_waits_where_no_more_can_come() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_that_is_getting_ready_is_company_that_can_come() {
+    let mut stages = batching().await;
+    stages.settings.concurrency = 2;
+    stages.brought(&["a", "b"]);
+    // Every slot is taken, but one of them is still being unpacked.
+    stages.enter_stage(1, Stage::Preparing);
+    stages.run_gathered();
+    assert_eq!((stages.all_at(Stage::Gathering), stages.tasks.len()), (vec![0], 0));
+    stages.start(1);
+    stages.run_gathered();
+    assert_eq!((stages.all_at(Stage::Running), stages.tasks.len()), (vec![0, 1], 1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn each_message_of_a_batch_is_settled_by_itself() {
     let mut stages = batching().await;
     stages.brought(&["a", "b", "c"]);

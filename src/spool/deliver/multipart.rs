@@ -8,14 +8,14 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use tokio_util::sync::CancellationToken;
 
 use super::{Load, Means, Refusal, Target, confirmed, content_type, cut_off, read};
+use crate::again::again_after;
 use crate::backoff::Backoff;
 use crate::error::{Error, Kind};
 use crate::toolkit::s3::parts::{
-    AT_ONCE, PART, Part, Upload, answered, combined, header, patience, stretches,
+    AT_ONCE, PART, Part, Upload, answered, combined, patience, stretches,
 };
 
-/// A part that fails in passing is sent so often before the whole upload is given up.
-const TRIES: u32 = 5;
+/// Longer pauses than for other calls: with a part that is given up, all the others go.
 const AGAIN: Backoff = Backoff::doubling(Duration::from_millis(500), Duration::from_secs(10));
 pub(super) async fn deliver(
     destination: &Target,
@@ -69,36 +69,14 @@ async fn send_all(
 ) -> Result<(), Refusal> {
     let mut parts: Vec<Part> = stream::iter(stretches(load.stamp.size, PART))
         .map(|(number, offset, length)| async move {
-            send_patiently(destination, load, means, upload, (number, offset, length)).await
+            let part = (number, offset, length);
+            again_after(AGAIN, || send(destination, load, means, upload, part)).await
         })
         .buffer_unordered(AT_ONCE)
         .try_collect()
         .await?;
     parts.sort_by_key(|part| part.number);
     complete(destination, load, upload, &parts).await
-}
-
-async fn send_patiently(
-    destination: &Target,
-    load: &Load,
-    means: &Means,
-    upload: &Upload<'_>,
-    part: (i32, u64, u64),
-) -> Result<Part, Refusal> {
-    let mut failures = 0;
-    loop {
-        match send(destination, load, means, upload, part).await {
-            Err(Refusal::Refused(error)) if error.kind().passes_by_itself() => {
-                failures += 1;
-                if failures >= TRIES {
-                    return Err(Refusal::Refused(error));
-                }
-                tracing::debug!(key = load.key, part = part.0, %error, "part failed");
-                tokio::time::sleep(AGAIN.delay(failures, fastrand::f64())).await;
-            }
-            ended => return ended,
-        }
-    }
 }
 
 async fn send(
@@ -109,15 +87,8 @@ async fn send(
     (number, offset, length): (i32, u64, u64),
 ) -> Result<Part, Refusal> {
     let stretch = read::stretch(load, means, (offset, length), destination.is_over_tls()).await?;
-    let call = destination
-        .s3
-        .upload_part()
-        .bucket(upload.bucket)
-        .key(upload.key)
-        .upload_id(upload.id)
-        .part_number(number)
-        .content_length(i64::try_from(length).unwrap_or(i64::MAX))
-        .checksum_crc64_nvme(header(stretch.checksum))
+    let call = upload
+        .part(number, length, stretch.checksum)
         .body(stretch.body)
         .customize()
         .config_override(patience(length))

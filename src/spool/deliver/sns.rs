@@ -5,7 +5,8 @@ use aws_sdk_sns::Client;
 use super::Refusal;
 use crate::error::{Error, Kind};
 use crate::message::Outgoing;
-use crate::toolkit::sns::Publisher;
+use crate::toolkit::carry::batches::Addressee;
+use crate::toolkit::sns::Target;
 
 /// Publishes it. When it returns, SNS has confirmed it.
 ///
@@ -15,12 +16,12 @@ pub(crate) async fn publish(
     topic: &str,
     message: Outgoing,
 ) -> Result<(), Refusal> {
-    let publisher = Publisher::new(client.clone(), topic);
-    if let Some(why) = publisher.unfit(&message) {
+    let target = Target::new(client.clone(), topic);
+    if let Some(why) = target.unfit(&message) {
         let what = format!("it can never be sent to topic {topic}");
         return Err(Refusal::Own(Error::new(Kind::Invalid, what).because(why)));
     }
-    publisher.publish_once(&message).await.map(|_confirmed| ()).map_err(|error| {
+    target.publish_once(&message).await.map(|_confirmed| ()).map_err(|error| {
         // SNS calls an ARN that is none of its own invalid too.
         let of_topic = error.told().contains("TopicArn");
         if error.kind() == Kind::Invalid && !of_topic {

@@ -36,7 +36,7 @@ async fn one_key_that_is_denied_does_not_stop_the_others() {
     // A file that comes later is not held up by it either.
     yard.deliver("late", b"x");
     until("the late one landed", || yard.s3.object("late").is_some()).await;
-    assert_eq!(yard.names(), ["denied"]);
+    until("it is settled", || yard.names() == ["denied"]).await;
     assert!(yard.quarantined().is_empty());
     yard.s3.obey();
     yard.is_empty().await;
@@ -44,7 +44,7 @@ async fn one_key_that_is_denied_does_not_stop_the_others() {
 }
 
 /// Everything is denied: one probe at a time, each of another file, and all land afterwards.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_bucket_that_refuses_everything_sees_probes_only() {
     let yard = Yard::new();
     for n in 0..200 {
@@ -65,7 +65,7 @@ async fn a_bucket_that_refuses_everything_sees_probes_only() {
     running.stop().await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn once_ends_with_the_reason_where_the_bucket_is_missing() {
     let yard = Yard::new();
     yard.deliver("a", b"x");
@@ -91,7 +91,7 @@ async fn an_object_that_s3_never_takes_goes_to_quarantine() {
 }
 
 /// The same 400 for every object is the bucket's business, for one among others its own.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_invalid_request_is_the_objects_fault_only_where_others_land() {
     let mut yard = Yard::new();
     // One after the other, so that others land after the bad one was refused.
@@ -109,12 +109,12 @@ async fn an_invalid_request_is_the_objects_fault_only_where_others_land() {
     assert_eq!(yard.s3.keys(), ["f1", "f2", "f3", "f4"]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_bucket_whose_key_is_disabled_fills_no_quarantine() {
     refuses_everything_after_the_first("KMS.DisabledException").await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_bucket_that_comes_to_call_everything_invalid_fills_no_quarantine() {
     refuses_everything_after_the_first("InvalidRequest").await;
 }
@@ -144,7 +144,9 @@ async fn refuses_everything_after_the_first(code: &'static str) {
 /// Of a daemon that runs on: the one bad file goes, the good ones land.
 #[tokio::test]
 async fn one_invalid_object_among_good_ones_goes_to_quarantine() {
-    let yard = Yard::new();
+    let mut yard = Yard::new();
+    // One after the other, so that others land after the bad one was refused.
+    yard.settings.threads = 1;
     let running = yard.start().await;
     yard.s3.script(|asked| (asked.key == "bad").then_some(Answer(400, "InvalidRequest")));
     yard.deliver("bad", b"x");
@@ -208,7 +210,7 @@ async fn an_aborted_upload_leaves_no_parts_behind() {
 }
 
 /// Z6: the others flow, and the bad one is tried by its own backoff.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_file_that_always_fails_is_tried_seldom_and_hinders_nobody() {
     let mut yard = Yard::new();
     yard.settings.retry = Backoff::doubling(Duration::from_millis(500), Duration::from_mins(10));
@@ -224,7 +226,7 @@ async fn a_file_that_always_fails_is_tried_seldom_and_hinders_nobody() {
     until("it was tried three times", || tried() >= 3).await;
     // Half of each delay is chance: 250 and 500 ms at least.
     assert!(began.elapsed() >= Duration::from_millis(750));
-    assert_eq!(yard.names(), ["poison"]);
+    until("the others are settled", || yard.names() == ["poison"]).await;
     running.stop().await;
 }
 
@@ -232,9 +234,10 @@ async fn a_file_that_always_fails_is_tried_seldom_and_hinders_nobody() {
 #[tokio::test]
 async fn a_dead_endpoint_keeps_the_files() {
     let mut yard = Yard::new();
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    // Bound, so that it is nobody else's, and never listening.
+    let closed = tokio::net::TcpSocket::new_v4().unwrap();
+    closed.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = closed.local_addr().unwrap();
-    drop(closed);
     yard.settings.aws.endpoint_url = Some(format!("http://{address}"));
     yard.deliver("a", b"x");
     let spool = Spool::open("reports", yard.settings.clone()).await.unwrap();

@@ -86,7 +86,7 @@ async fn a_bucket_that_is_not_there_is_told_of_in_the_words_of_the_original() {
 }
 
 /// One line when it pauses, one when it goes on, and nothing for each refused file.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_pause_is_one_line_however_many_files_wait() {
     let (yard, written) = (Yard::new(), Written::default());
     let _listening = written.listen();
@@ -103,6 +103,31 @@ async fn a_pause_is_one_line_however_many_files_wait() {
     assert_eq!(written.with("WARN").len(), 0, "{:?}", written.with("WARN"));
     assert_eq!(written.with("spool resumed").len(), 1);
     assert_eq!(written.with("file landed").len(), 50);
+}
+
+/// The bad file is its own probe, since no other waits; the good one that was under way lands.
+#[tokio::test(start_paused = true)]
+async fn a_probe_that_is_refused_after_the_pause_begins_no_other() {
+    let (yard, written) = (Yard::new(), Written::default());
+    let _listening = written.listen();
+    yard.s3.script(|asked| (asked.key == "bad").then_some(s3::Answer(400, "InvalidRequest")));
+    let permits = yard.s3.hold();
+    let running = yard.start().await;
+    let puts = || yard.s3.asked("PUT").len();
+    yard.deliver("bad", b"x");
+    until("the bad one is on its way", || puts() == 1).await;
+    yard.deliver("good", b"x");
+    until("the good one too", || puts() == 2).await;
+    permits.add_permits(1);
+    until("the bad one is the probe", || puts() == 3).await;
+    permits.add_permits(1);
+    until("the good one ends the pause", || written.with("spool resumed").len() == 1).await;
+    permits.add_permits(2);
+    yard.is_empty().await;
+    running.stop().await;
+    assert_eq!(yard.quarantined(), ["bad", "bad.reason.json"]);
+    assert_eq!(yard.s3.keys(), ["good"]);
+    assert_eq!(written.with("ERROR").len(), 1, "{:?}", written.with("ERROR"));
 }
 
 /// One line for each attempt: what changed meanwhile did not land.

@@ -1,6 +1,4 @@
-//! What errors of DynamoDB mean for the table that was asked, and which calls are made again.
-
-use std::time::Duration;
+//! What errors of DynamoDB mean for the table that was asked.
 
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_smithy_runtime_api::client::result::SdkError;
@@ -8,32 +6,7 @@ use aws_smithy_runtime_api::http::Response;
 
 use super::Table;
 use crate::aws::fault::fault;
-use crate::backoff::Backoff;
-use crate::error::{Error, Kind, Result};
-
-/// How often a call is made that fails in a way that may pass.
-pub(super) const TRIES: u32 = 5;
-/// DynamoDB splits a partition that is asked too much within seconds.
-pub(super) const AFTER_FAILURE: Backoff =
-    Backoff::doubling(Duration::from_millis(100), Duration::from_secs(5));
-
-/// Calls until it succeeds, fails for good, or has failed five times.
-pub(super) async fn patiently<T, C, F>(mut call: C) -> Result<T>
-where
-    C: FnMut() -> F,
-    F: Future<Output = Result<T>>,
-{
-    let mut tries = 0;
-    loop {
-        match Box::pin(call()).await {
-            Err(error) if error.kind().passes_by_itself() && tries + 1 < TRIES => {
-                tries += 1;
-                tokio::time::sleep(AFTER_FAILURE.delay(tries, fastrand::f64())).await;
-            }
-            ended => return ended,
-        }
-    }
-}
+use crate::error::{Error, Kind};
 
 /// True where DynamoDB answered with this error.
 pub(super) fn says<E: ProvideErrorMetadata>(error: &SdkError<E, Response>, code: &str) -> bool {
@@ -47,27 +20,27 @@ pub(super) fn region(client: &aws_sdk_dynamodb::Client) -> &str {
 }
 
 impl Table {
-    /// The error of a call about this table; `what` goes on "…ing".
+    /// The error of a call about this table; `what` is such as "scanning" or "putting an item into".
     pub(super) fn failed<E>(&self, what: &str, error: SdkError<E, Response>) -> Error
     where
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
         let (name, region) = (&self.name, region(&self.client));
         if says(&error, "ResourceNotFoundException") {
-            return self.missing(what);
+            return self.missing();
         }
         let told = error.as_service_error().and_then(ProvideErrorMetadata::message);
         let is_key = told.is_some_and(is_about_key);
-        let error = fault(format!("{what} (DynamoDB table {name} in {region})"), error);
+        let error = fault(format!("{what} the DynamoDB table {name} in {region}"), error);
         if error.kind() == Kind::Invalid && is_key {
             return error.hint(format!("`longshore dynamodb describe {name}` shows its keys"));
         }
         error
     }
 
-    pub(super) fn missing(&self, what: &str) -> Error {
+    pub(super) fn missing(&self) -> Error {
         let (name, region) = (&self.name, region(&self.client));
-        let what = format!("{what}: there is no DynamoDB table {name} in {region}");
+        let what = format!("there is no DynamoDB table {name} in {region}");
         Error::new(Kind::Missing, what).hint(format!(
             "check its name and its region, or create it: longshore dynamodb create {name} \
              --partition-key NAME"

@@ -4,8 +4,8 @@ use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
 
 use super::Table;
-use super::fault::patiently;
 use super::item::{IntoItem, Item};
+use crate::again::again;
 use crate::error::{Error, Kind, Result};
 
 impl Table {
@@ -18,9 +18,9 @@ impl Table {
         let key = key.to_item()?.for_sdk();
         let request = self.client.get_item().table_name(&*self.name).consistent_read(true);
         let request = request.set_key(Some(key));
-        let answer = patiently(|| {
+        let answer = again(|| {
             let request = request.clone();
-            async move { request.send().await.map_err(|error| self.failed("getting an item", error)) }
+            async move { request.send().await.map_err(|error| self.failed("getting an item of", error)) }
         });
         Ok(answer.await?.item.map(Item::of_sdk))
     }
@@ -32,9 +32,11 @@ impl Table {
     pub async fn put(&self, item: &impl IntoItem) -> Result<()> {
         let item = item.to_item()?.for_sdk();
         let request = self.client.put_item().table_name(&*self.name).set_item(Some(item));
-        let put = patiently(|| {
+        let put = again(|| {
             let request = request.clone();
-            async move { request.send().await.map_err(|error| self.failed("putting an item", error)) }
+            async move {
+                request.send().await.map_err(|error| self.failed("putting an item into", error))
+            }
         });
         self.writing(put).await.map(drop)
     }
@@ -58,7 +60,7 @@ impl Table {
             .expression_attribute_names("#key", &schema.partition.name)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         let mut tried = false;
-        let put = patiently(|| {
+        let put = again(|| {
             let (request, item) = (request.clone(), &item);
             let tried = std::mem::replace(&mut tried, true);
             async move {
@@ -69,7 +71,7 @@ impl Table {
                     let found = refused.item().cloned().map(Item::of_sdk);
                     return Ok(tried && found.as_ref() == Some(item));
                 }
-                Err(self.failed("putting an item", error))
+                Err(self.failed("putting an item into", error))
             }
         });
         self.writing(put).await
@@ -82,9 +84,11 @@ impl Table {
     pub async fn delete(&self, key: &impl IntoItem) -> Result<()> {
         let key = key.to_item()?.for_sdk();
         let request = self.client.delete_item().table_name(&*self.name).set_key(Some(key));
-        let delete = patiently(|| {
+        let delete = again(|| {
             let request = request.clone();
-            async move { request.send().await.map_err(|error| self.failed("deleting an item", error)) }
+            async move {
+                request.send().await.map_err(|error| self.failed("deleting an item of", error))
+            }
         });
         self.writing(delete).await.map(drop)
     }
@@ -112,9 +116,11 @@ impl Table {
             .set_key(Some(key.for_sdk()))
             .set_update_expression(update)
             .return_values(ReturnValue::AllNew);
-        let update = patiently(|| {
+        let update = again(|| {
             let request = request.clone();
-            async move { request.send().await.map_err(|error| self.failed("updating an item", error)) }
+            async move {
+                request.send().await.map_err(|error| self.failed("updating an item of", error))
+            }
         });
         let answer = self.writing(update).await?;
         Ok(answer.attributes.map(Item::of_sdk).unwrap_or(key))

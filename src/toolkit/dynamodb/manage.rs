@@ -7,8 +7,9 @@ use futures_util::Stream;
 use futures_util::stream::try_unfold;
 use tokio::time::{Instant, sleep};
 
-use super::fault::{patiently, region, says};
+use super::fault::{region, says};
 use super::{Schema, Table};
+use crate::again::again;
 use crate::aws::fault::fault;
 use crate::error::{Error, Kind, Result};
 
@@ -48,7 +49,7 @@ impl Table {
         wanted.indexes.sort_by(|one, other| one.name.cmp(&other.name));
         let began = Instant::now();
         loop {
-            match self.find("asking what it is").await? {
+            match self.find("describing").await? {
                 None => self.begin(&wanted).await?,
                 Some(table) if is_going(&table) => {}
                 Some(table) if Schema::of_table(&table).as_ref() != Some(&wanted) => {
@@ -79,13 +80,13 @@ impl Table {
             .set_key_schema(Some(schema.keys_for_sdk()?))
             .set_global_secondary_indexes(Some(indexes).filter(|indexes| !indexes.is_empty()))
             .billing_mode(BillingMode::PayPerRequest);
-        patiently(|| {
+        again(|| {
             let request = request.clone();
             async move {
                 match request.send().await {
                     // Somebody else was faster, or one of its name is not quite gone.
                     Err(error) if says(&error, "ResourceInUseException") => Ok(()),
-                    Err(error) => Err(self.failed("creating it", error)),
+                    Err(error) => Err(self.failed("creating", error)),
                     Ok(_) => Ok(()),
                 }
             }
@@ -101,19 +102,19 @@ impl Table {
     pub async fn destroy(&self) -> Result<()> {
         let request = self.client.delete_table().table_name(&*self.name);
         let mut tried = false;
-        patiently(|| {
+        again(|| {
             let (request, tried) = (request.clone(), std::mem::replace(&mut tried, true));
             async move {
                 match request.send().await {
                     Err(error) if tried && says(&error, "ResourceNotFoundException") => Ok(()),
-                    Err(error) => Err(self.failed("deleting it", error)),
+                    Err(error) => Err(self.failed("deleting", error)),
                     Ok(_) => Ok(()),
                 }
             }
         })
         .await?;
         let began = Instant::now();
-        while self.find("asking whether it is gone").await?.is_some() {
+        while self.find("waiting for the end of").await?.is_some() {
             wait(began, || format!("deleting the DynamoDB table {}: it is not gone", self.name))
                 .await?;
         }
@@ -126,7 +127,7 @@ impl Table {
     /// # Errors
     /// Where that cannot be known.
     pub async fn exists(&self) -> Result<bool> {
-        let found = self.find("asking whether it exists").await?;
+        let found = self.find("describing").await?;
         Ok(found.is_some_and(|table| !is_going(&table)))
     }
 
@@ -135,11 +136,11 @@ impl Table {
     /// # Errors
     /// [`Kind::Missing`] where there is no such table.
     pub async fn describe(&self) -> Result<Facts> {
-        let what = "asking what it is";
-        let table = self.find(what).await?.ok_or_else(|| self.missing(what))?;
+        let table = self.find("describing").await?.ok_or_else(|| self.missing())?;
         let schema = Schema::of_table(&table).ok_or_else(|| {
             Error::new(Kind::Invalid, format!("the keys of the DynamoDB table {}", self.name))
                 .because("a type that this version does not know")
+                .answered()
         })?;
         let count = |count: Option<i64>| count.and_then(|count| u64::try_from(count).ok());
         Ok(Facts {
@@ -155,7 +156,7 @@ impl Table {
 
     async fn find(&self, what: &str) -> Result<Option<TableDescription>> {
         let request = self.client.describe_table().table_name(&*self.name);
-        patiently(|| {
+        again(|| {
             let request = request.clone();
             async move {
                 match request.send().await {
@@ -189,7 +190,7 @@ pub fn list(
             }
             let Some(after) = next else { return Ok(None) };
             let request = client.list_tables().set_exclusive_start_table_name(after);
-            let answer = patiently(|| {
+            let answer = again(|| {
                 let request = request.clone();
                 async move {
                     request.send().await.map_err(|error| {

@@ -8,8 +8,8 @@ use futures_util::stream::try_unfold;
 use futures_util::{Stream, TryStreamExt};
 
 use super::Table;
-use super::fault::patiently;
 use super::item::{Item, Value};
+use crate::again::again;
 use crate::error::Result;
 
 /// What is asked of a table or an index: one partition of it, or a part of that.
@@ -166,11 +166,9 @@ impl Table {
             }
             let (table, request) = (table.clone(), request.set_exclusive_start_key(from));
             async move {
-                let answer = patiently(|| {
+                let answer = again(|| {
                     let request = request.clone();
-                    async {
-                        request.send().await.map_err(|error| table.failed("scanning it", error))
-                    }
+                    async { request.send().await.map_err(|error| table.failed("scanning", error)) }
                 });
                 let answer = answer.await?;
                 Ok((answer.items.unwrap_or_default(), answer.last_evaluated_key))
@@ -188,9 +186,14 @@ impl Table {
         loop {
             let request = self.client.scan().table_name(&*self.name).consistent_read(true);
             let request = request.select(Select::Count).set_exclusive_start_key(from.take());
-            let page = patiently(|| {
+            let page = again(|| {
                 let request = request.clone();
-                async move { request.send().await.map_err(|error| self.failed("counting", error)) }
+                async move {
+                    request
+                        .send()
+                        .await
+                        .map_err(|error| self.failed("counting the items of", error))
+                }
             });
             let page = page.await?;
             count += u64::try_from(page.count).unwrap_or(0);
@@ -232,12 +235,12 @@ impl Table {
             request = request.expression_attribute_values(":s", value.clone().into_sdk());
         }
         let request = request.key_condition_expression(condition);
-        let page = patiently(|| {
+        let page = again(|| {
             let request = request.clone();
             async move {
                 request.send().await.map_err(|error| match &query.index {
-                    Some(index) => self.failed(&format!("querying its index {index}"), error),
-                    None => self.failed("querying it", error),
+                    Some(index) => self.failed(&format!("querying index {index} of"), error),
+                    None => self.failed("querying", error),
                 })
             }
         });

@@ -8,9 +8,10 @@ use std::pin::pin;
 use aws_sdk_dynamodb::types::{DeleteRequest, PutRequest, WriteRequest};
 use futures_util::{Stream, StreamExt, TryStreamExt};
 
-use super::fault::{AFTER_FAILURE, TRIES, bug};
+use super::fault::bug;
 use super::item::{IntoItem, Item};
 use super::{Schema, Table};
+use crate::again::{TRIES, pause};
 use crate::error::{Error, Kind, Result};
 
 pub use report::{Failed, WriteReport};
@@ -178,7 +179,7 @@ impl Table {
             let tries = retried.iter().map(|entry| entry.tries).max();
             put_back(&mut left, retried);
             if let Some(tries) = tries {
-                tokio::time::sleep(AFTER_FAILURE.delay(tries, fastrand::f64())).await;
+                pause(tries).await;
             }
         }
     }
@@ -189,7 +190,7 @@ impl Table {
         let requests = requests.collect::<Result<Vec<_>>>()?;
         let request = self.client.batch_write_item().request_items(&*self.name, requests);
         let answer = request.send().await;
-        let answer = answer.map_err(|error| self.failed("writing a batch", error))?;
+        let answer = answer.map_err(|error| self.failed("writing a batch into", error))?;
         let mut unprocessed = HashSet::new();
         for request in answer.unprocessed_items.unwrap_or_default().into_values().flatten() {
             let item = match (request.put_request, request.delete_request) {

@@ -12,6 +12,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_runtime_api::http::Response;
 
 use super::{Function, MOST_BYTES, MOST_BYTES_ASYNC};
+use crate::again::Failed;
 use crate::aws::fault::fault;
 use crate::error::{Error, Kind, Result};
 
@@ -37,9 +38,9 @@ pub(crate) struct Failure {
     is_timeout: bool,
 }
 
-impl Failure {
-    pub(super) const fn may_be_repeated(&self) -> bool {
-        self.error.kind().passes_by_itself() && !self.is_timeout
+impl Failed for Failure {
+    fn passing(&self) -> Option<&Error> {
+        self.error.passing().filter(|_| !self.is_timeout)
     }
 }
 
@@ -132,7 +133,7 @@ pub(super) async fn queue(function: &Function, input: &[u8]) -> std::result::Res
 }
 
 pub(super) async fn dry_run(function: &Function) -> Result<()> {
-    let what = format!("asking for function {}", function.name);
+    let what = format!("checking whether function {} may be called", function.name);
     let asked = function.request(InvocationType::DryRun).send().await;
     asked.map(drop).map_err(|error| function.failure(&what, error).error)
 }

@@ -8,7 +8,7 @@ use futures_util::stream::{self, Stream, TryStreamExt};
 
 use super::refusal::Act;
 use super::{Bucket, Refusal};
-use crate::aws::again::again;
+use crate::again::again;
 use crate::error::{Error, Result};
 
 /// The region whose buckets name none, and where creating one's own bucket again succeeds.

@@ -126,6 +126,17 @@ impl Cache {
         Self::of(Store { share: percent, ..self.store.as_ref().clone() })
     }
 
+    /// Whether it can be used: its directory is made unless it is there, and is written to. Blocks.
+    ///
+    /// # Errors
+    /// [`Kind::File`], naming the directory.
+    pub fn check(&self) -> Result<()> {
+        self.store.lock().map(drop).map_err(|error| {
+            let directory = self.store.directory.display();
+            Error::new(Kind::File, format!("the cache {directory} cannot be used")).because(error)
+        })
+    }
+
     fn of(store: Store) -> Self {
         Self { store: Arc::new(store), blocking: Blocking::new(4), turn: Arc::default() }
     }

@@ -7,7 +7,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use super::parts::{AT_ONCE, COMPLETING, Upload, patience, stretches};
 use super::put::with_options;
 use super::{Bucket, Facts, Path, Put};
-use crate::aws::again::again;
+use crate::again::again;
 use crate::error::{Error, Kind, Result};
 
 /// One call copies no larger object (`CopyObject`): 5 GiB.
@@ -32,20 +32,21 @@ impl Bucket {
     /// [`Kind::Conflict`] where it changed meanwhile; [`Kind::Invalid`] for a copy onto itself that
     /// would change nothing; else what S3 says.
     pub async fn copy(&self, key: &str, to: &Path, options: &Put) -> Result<()> {
-        self.copy_above((LARGEST_COPY, COPIED_PART), key, to, options).await
+        self.copy_above((LARGEST_COPY, COPIED_PART), key, to, options).await.map(drop)
     }
 
-    /// Copies an object and then deletes this one. When the delete fails, both are there.
+    /// Copies an object and then deletes the very one that was copied. When the delete fails, both
+    /// are there; what was written here meanwhile stays.
     ///
     /// # Errors
     /// [`Kind::Invalid`] for a move onto itself; else as [`copy`](Self::copy) and
-    /// [`delete_one`](Self::delete_one).
+    /// [`delete_unchanged`](Self::delete_unchanged).
     pub async fn move_to(&self, key: &str, to: &Path, options: &Put) -> Result<()> {
         if self.path(key) == *to {
             return Err(Error::new(Kind::Invalid, format!("moving {to} onto itself")));
         }
-        self.copy(key, to, options).await?;
-        self.delete_one(key).await
+        let copied = self.copy_above((LARGEST_COPY, COPIED_PART), key, to, options).await?;
+        self.delete_unchanged(key, &copied).await
     }
 
     async fn copy_above(
@@ -54,7 +55,7 @@ impl Bucket {
         key: &str,
         to: &Path,
         options: &Put,
-    ) -> Result<()> {
+    ) -> Result<Facts> {
         let facts = self.head(key).await?;
         let copy = Copy {
             source: utf8_percent_encode(&format!("{}/{key}", self.name), &PLAIN).to_string(),
@@ -63,7 +64,12 @@ impl Bucket {
             options,
             facts,
         };
-        if copy.facts.size > largest { copy.in_parts(part).await } else { copy.in_one().await }
+        if copy.facts.size > largest {
+            copy.in_parts(part).await?;
+        } else {
+            copy.in_one().await?;
+        }
+        Ok(copy.facts)
     }
 }
 
@@ -109,7 +115,7 @@ impl Copy<'_> {
                 .config_override(patience(COMPLETING))
                 .send()
                 .await
-                .map_err(|error| act.refused(error))?;
+                .map_err(|error| of_source(act.refused(error)))?;
             // S3 may begin its answer with 200 and then find an error; a whole one has an ETag.
             let whole = answer.copy_object_result().and_then(|result| result.e_tag());
             whole.map(|_etag| ()).ok_or_else(|| {
@@ -196,7 +202,7 @@ impl Copy<'_> {
                 .config_override(patience(COMPLETING))
                 .send()
                 .await
-                .map_err(|error| act.refused(error))?;
+                .map_err(|error| of_source(act.refused(error)))?;
             let result = answer.copy_part_result.filter(|result| result.e_tag.is_some());
             let result = result.ok_or_else(|| {
                 Error::new(Kind::Transient, act.what()).because("the answer holds no ETag")
@@ -209,6 +215,14 @@ impl Copy<'_> {
         })
         .await
     }
+}
+
+/// The one condition of a copy is that its source is still the object that it was.
+fn of_source(error: Error) -> Error {
+    if error.kind() != Kind::Conflict {
+        return error;
+    }
+    error.hint("the source was written anew meanwhile; copy or move it again")
 }
 
 #[cfg(test)]

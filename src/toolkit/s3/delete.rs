@@ -6,8 +6,8 @@ use std::pin::Pin;
 use aws_sdk_s3::types::{ChecksumAlgorithm, Delete, ObjectIdentifier};
 use futures_util::stream::{self, Stream, StreamExt};
 
-use super::Bucket;
-use crate::aws::again::{AFTER_FAILURE, TRIES, again};
+use super::{Bucket, Facts};
+use crate::again::{TRIES, again, pause};
 use crate::aws::fault::entry_kind;
 use crate::error::{Error, Kind, Result};
 
@@ -34,6 +34,47 @@ impl Bucket {
         again(|| async {
             let call = self.client.delete_object().bucket(&self.name).key(key);
             call.send().await.map(|_gone| ()).map_err(|error| act.refused(error))
+        })
+        .await
+    }
+
+    /// Deletes an object that is still the one of these facts, by its `ETag`. One that is gone is
+    /// no error.
+    ///
+    /// S3 itself compares (conditional deletes; they need `s3:GetObject` as well). Some servers that
+    /// speak its language do not look at the condition, so the object is asked for before, too:
+    /// there, what is written within the moment between the two calls is lost.
+    ///
+    /// # Errors
+    /// [`Kind::Conflict`] where another object lies there by now, [`Kind::Invalid`] where the server
+    /// says that it does not know the condition: both times nothing is deleted. Else what S3 says.
+    pub async fn delete_unchanged(&self, key: &str, facts: &Facts) -> Result<()> {
+        let act = self.act("deleting", ACTION, key);
+        let anew = || {
+            Error::new(Kind::Conflict, act.what())
+                .because("it was written anew meanwhile")
+                .hint("what lies there now was not deleted; copy or move it again")
+        };
+        let Some(found) = self.facts(key).await? else { return Ok(()) };
+        if facts.etag.is_none() || found.etag != facts.etag {
+            return Err(anew());
+        }
+        again(|| async {
+            let call = self.client.delete_object().bucket(&self.name).key(key);
+            let Err(error) = call.set_if_match(facts.etag.clone()).send().await else {
+                return Ok(());
+            };
+            match super::code(&error) {
+                // Also the answer to a second try whose first one was heard.
+                Some("NoSuchKey") => Ok(()),
+                Some("PreconditionFailed" | "ConditionalRequestConflict") => Err(anew()),
+                Some("NotImplemented") => Err(Error::new(Kind::Invalid, act.what())
+                    .because(
+                        "this server cannot delete under the condition that nobody has written",
+                    )
+                    .hint("it was not deleted; delete it by itself when nobody writes to it")),
+                _ => Err(act.refused(error)),
+            }
         })
         .await
     }
@@ -180,7 +221,7 @@ impl Bucket {
             }
             left = again;
             if !left.is_empty() {
-                tokio::time::sleep(AFTER_FAILURE.delay(tries, fastrand::f64())).await;
+                pause(tries).await;
             }
         }
         Ok(told)
@@ -213,7 +254,7 @@ impl Bucket {
 
     fn of_entry(&self, key: &str, kind: Kind, why: String) -> Error {
         let act = self.act("deleting", ACTION, key);
-        let error = Error::new(kind, act.what()).because(why);
+        let error = Error::new(kind, act.what()).because(why).answered();
         if kind == Kind::Denied { error.hint(act.permission()) } else { error }
     }
 }

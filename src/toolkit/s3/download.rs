@@ -9,7 +9,7 @@ use bytes::{Buf, Bytes};
 use tokio::sync::mpsc;
 
 use super::{Bucket, Facts, Fetched};
-use crate::aws::again::again;
+use crate::again::again;
 use crate::drop::{self, Existing};
 use crate::error::{Error, Kind, Result};
 use crate::flow::blocking::Blocking;

@@ -10,7 +10,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
 use super::{Bucket, Path, Refusal};
-use crate::aws::again::again;
+use crate::again::again;
 use crate::error::Result;
 
 /// Where an upload keeps the SHA-512 of its file, in the object's metadata: AWSimple's name for it,

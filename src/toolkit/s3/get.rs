@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use super::facts::facts_of;
 use super::watch::Watch;
 use super::{Bucket, Facts, Path, text};
-use crate::aws::again::again;
+use crate::again::again;
 use crate::error::{Error, Kind, Result};
 use crate::units;
 

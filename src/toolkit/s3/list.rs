@@ -8,7 +8,7 @@ use futures_util::stream::{self, Stream, TryStreamExt};
 use percent_encoding::percent_decode_str;
 
 use super::{Bucket, Path};
-use crate::aws::again::again;
+use crate::again::again;
 use crate::error::{Error, Kind, Result};
 
 /// An object, as a listing tells of it.

@@ -11,6 +11,7 @@ use aws_sdk_s3::operation::complete_multipart_upload::builders::CompleteMultipar
 use aws_sdk_s3::operation::complete_multipart_upload::{
     CompleteMultipartUploadError, CompleteMultipartUploadOutput,
 };
+use aws_sdk_s3::operation::upload_part::builders::UploadPartFluentBuilder;
 use aws_sdk_s3::types::{ChecksumType, CompletedMultipartUpload, CompletedPart};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -76,6 +77,18 @@ impl Upload<'_> {
             .config_override(patience(COMPLETING))
             .send()
             .await
+    }
+
+    /// The call that sends a part of this length and checksum, without its bytes.
+    pub(crate) fn part(&self, number: i32, length: u64, checksum: u64) -> UploadPartFluentBuilder {
+        self.client
+            .upload_part()
+            .bucket(self.bucket)
+            .key(self.key)
+            .upload_id(self.id)
+            .part_number(number)
+            .content_length(i64::try_from(length).unwrap_or(i64::MAX))
+            .checksum_crc64_nvme(header(checksum))
     }
 
     /// The call that makes the object of these parts, without a checksum of the whole.

@@ -15,7 +15,7 @@ use super::parts::{
 };
 use super::put::with_options;
 use super::{Bucket, Put, Stored};
-use crate::aws::again::again;
+use crate::again::again;
 use crate::error::{Error, Kind, Result};
 
 /// The parts under way together have this many bytes at most, but one is always under way.
@@ -174,14 +174,7 @@ impl Sending<'_> {
         let (length, sum) = (count(&bytes), crc(&bytes));
         again(|| async {
             let answer = upload
-                .client
-                .upload_part()
-                .bucket(upload.bucket)
-                .key(upload.key)
-                .upload_id(upload.id)
-                .part_number(number)
-                .content_length(i64::try_from(length).unwrap_or(i64::MAX))
-                .checksum_crc64_nvme(header(sum))
+                .part(number, length, sum)
                 .body(ByteStream::from(bytes.clone()))
                 .customize()
                 .config_override(patience(length))

@@ -2,11 +2,12 @@
 
 use futures_util::Stream;
 
-use super::{Publisher, find};
+use super::{Target, find};
 use crate::aws::Aws;
 use crate::error::Result;
 use crate::message::Outgoing;
-use crate::toolkit::transport::{Batches, CanSend, SendReport, Sent, in_batches};
+use crate::toolkit::carry::batches::Batches;
+use crate::toolkit::transport::{CanSend, SendReport, Sent};
 
 /// A topic by its ARN.
 ///
@@ -58,34 +59,20 @@ impl Topic {
         &self.arn
     }
 
-    fn publisher(&self) -> Publisher {
-        Publisher::new(self.client.clone(), &self.arn)
+    fn target(&self) -> Target {
+        Target::new(self.client.clone(), &self.arn)
     }
 }
 
 impl CanSend for Topic {
     async fn send(&self, message: Outgoing) -> Result<Sent> {
-        self.publisher().publish(&message).await
+        self.target().publish(&message).await
     }
 
     async fn send_all<S>(&self, messages: S) -> Result<SendReport>
     where
         S: Stream<Item = Outgoing> + Send,
     {
-        in_batches(self.publisher(), messages).await
-    }
-}
-
-impl Batches for Publisher {
-    async fn push(&mut self, message: Outgoing) -> Result<()> {
-        Self::push(self, message).await
-    }
-
-    async fn flush(&mut self) -> Result<()> {
-        Self::flush(self).await
-    }
-
-    fn into_report(self) -> SendReport {
-        self.report
+        Batches::new(self.target()).send_all(messages).await
     }
 }

@@ -11,9 +11,8 @@ use crate::error::{Error, Kind, Result};
 /// Records of which all go into the table or none, such as those of one message.
 #[derive(Debug)]
 pub struct Unit {
-    /// The records; or why there are none, which settles this unit in its turn:
-    /// [`Kind::Invalid`] is [`Fate::Refused`], and anything else [`Fate::Failed`].
-    pub records: Result<Vec<Record>>,
+    /// The records.
+    pub records: Vec<Record>,
     /// The group whose order is kept: behind one that failed, no other of its group goes in.
     pub group: Option<String>,
 }
@@ -47,7 +46,7 @@ impl Database {
         let failed = |fate: Option<Fate>| match (fate, &ended) {
             (Some(fate), _) => fate,
             (None, Err(error)) => {
-                let again = Error::new(error.kind(), error.told());
+                let again = error.again();
                 Fate::Failed(match error.advice() {
                     Some(hint) => again.hint(hint),
                     None => again,
@@ -73,21 +72,13 @@ impl Database {
         let mut each = Each { table: &table, groups: &groups, fates, broken: HashSet::new() };
         let mut ready = Vec::new();
         for (place, records) in records.into_iter().enumerate() {
-            let rows: Result<Vec<Row>> = records
-                .and_then(|records| records.iter().map(|record| Row::of(&table, record)).collect());
-            match rows {
+            let rows = records.iter().map(|record| Row::of(&table, record));
+            match rows.collect::<Result<Vec<Row>>>() {
                 Ok(rows) => ready.push(Ready { place, rows }),
                 Err(error) => {
                     // Those of its group that stand before it still have their turn.
                     each.run(&mut session, std::mem::take(&mut ready)).await?;
-                    each.settle(
-                        place,
-                        if error.kind() == Kind::Invalid {
-                            Fate::Refused(error)
-                        } else {
-                            Fate::Failed(error)
-                        },
-                    );
+                    each.settle(place, Fate::Refused(error));
                 }
             }
         }

@@ -80,6 +80,7 @@ fn of_server(server: &DatabaseServer, what: &str, refused: &dyn DatabaseError) -
     let code = number.map_or_else(|| state.to_string(), |number| number.to_string());
     let place = if kind == Kind::Invalid { String::new() } else { format!(", {server}") };
     let told = Error::new(kind, format!("{what}{place}")).because(format!("{message} ({code})"));
+    let told = told.answered();
     let user = &server.user;
     match kind {
         Kind::Credentials => told.hint(format!("check user and password; the user is {user}")),

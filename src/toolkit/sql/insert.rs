@@ -1,20 +1,14 @@
 //! Any number of records into a table, chunk by chunk, up to the first that it does not take.
 
 use std::pin::pin;
-use std::time::Duration;
 
 use futures_util::{Stream, StreamExt as _};
 
 use super::table::Table;
 use super::write::{End, Inserted, Load, Row, transact};
 use super::{Database, Record};
-use crate::backoff::Backoff;
+use crate::again::again;
 use crate::error::{Error, Kind, Result};
-
-/// How often a chunk is tried that fails in a way that may pass: a deadlock, a server that starts.
-const TRIES: u32 = 5;
-const AFTER_FAILURE: Backoff =
-    Backoff::doubling(Duration::from_millis(200), Duration::from_secs(5));
 
 /// What came of a call so far.
 #[derive(Debug, Default)]
@@ -29,8 +23,8 @@ impl Database {
     /// with one key the first wins. A column that a record leaves out gets its default.
     ///
     /// Records go in chunks of at most 500 and about 512 KiB, each one statement in a transaction of
-    /// its own. What may pass (a deadlock, a database that is not
-    /// there) is tried five times. Dropped midway, some chunks are in and the others are not;
+    /// its own. What may pass (a deadlock, a lock that somebody
+    /// holds for more than 10 seconds, a database that is not there) is tried five times. Dropped midway, some chunks are in and the others are not;
     /// calling it again with the same records does no harm.
     ///
     /// # Errors
@@ -92,7 +86,7 @@ impl Database {
     }
 
     async fn chunk(&self, table: &Table, rows: &[Row], progress: &mut Progress) -> Result<()> {
-        match self.patiently(table, rows, End::Commit).await {
+        match self.write(table, rows, End::Commit).await {
             Ok(told) => progress.told.add(told),
             Err(error) if error.kind() == Kind::Invalid => {
                 let (place, error) = self.first_bad(table, rows, error).await?;
@@ -117,7 +111,7 @@ impl Database {
         while good + 1 < bad {
             let middle = usize::midpoint(good, bad);
             let (front, _) = rows.split_at(middle);
-            match self.patiently(table, front, End::Undo).await {
+            match self.write(table, front, End::Undo).await {
                 Ok(_) => good = middle,
                 Err(refused) if refused.kind() == Kind::Invalid => (bad, error) = (middle, refused),
                 Err(other) => return Err(other),
@@ -126,21 +120,13 @@ impl Database {
         Ok((bad, error))
     }
 
-    async fn patiently(&self, table: &Table, rows: &[Row], end: End) -> Result<Inserted> {
-        let mut tries = 1;
-        loop {
-            let attempt = async {
-                let mut session = self.sessions.take().await?;
-                transact(&mut session, table, rows, end).await
-            };
-            match attempt.await {
-                Err(error) if error.kind().passes_by_itself() && tries < TRIES => {
-                    tokio::time::sleep(AFTER_FAILURE.delay(tries, fastrand::f64())).await;
-                    tries += 1;
-                }
-                ended => return ended,
-            }
-        }
+    /// What may pass (a deadlock, a server that starts) is tried again.
+    async fn write(&self, table: &Table, rows: &[Row], end: End) -> Result<Inserted> {
+        again(|| async {
+            let mut session = self.sessions.take().await?;
+            transact(&mut session, table, rows, end).await
+        })
+        .await
     }
 }
 
@@ -151,6 +137,7 @@ fn count(rows: &[Row]) -> u64 {
 fn of_record(table: &Table, number: u64, error: &Error) -> Error {
     let what = format!("record {number} does not go into table {}", table.shown());
     let told = Error::new(Kind::Invalid, what).because(error.told());
+    let told = if error.is_answer() { told.answered() } else { told };
     let hint = error.advice().unwrap_or("correct it, and insert again: what is in is skipped");
     told.hint(hint)
 }

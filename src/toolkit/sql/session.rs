@@ -19,7 +19,8 @@ use crate::error::{Error, Kind, Result};
 const MOST_CONNECTIONS: usize = 10;
 /// How long a connection may take, TLS and login included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a statement may take. Waiting for locks counts.
+/// How long a statement may take. Waiting for locks counts, and ends long before by what each session
+/// says: where the server does not end it, it goes on when we have given it up.
 pub(super) const STATEMENT_TIMEOUT: Duration = Duration::from_mins(1);
 /// How long the first row of an answer, or the next one, may take.
 pub(super) const ROW_TIMEOUT: Duration = Duration::from_mins(10);
@@ -33,6 +34,11 @@ const MYSQL_SESSION: &str = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE
                              NO_AUTO_VALUE_ON_ZERO'";
 /// What another writer has committed meanwhile must be seen when the rows of a chunk are counted.
 const MYSQL_ISOLATION: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED";
+/// Locks on rows, and on a table that is being altered. In seconds; the default of the second is a
+/// day.
+const MYSQL_LOCKS: &str = "SET SESSION innodb_lock_wait_timeout = 10, lock_wait_timeout = 10";
+/// The same; its default is for ever.
+const POSTGRES_SESSION: &str = "SET TIME ZONE 'UTC'; SET lock_timeout = '10s'";
 
 /// One connection, of either kind.
 #[derive(Debug)]
@@ -103,14 +109,14 @@ async fn connect(server: &DatabaseServer) -> sqlx::Result<Line> {
     match server.protocol {
         SqlProtocol::Mysql | SqlProtocol::Mariadb => {
             let mut connection = mysql_options(server, authorities).connect().await?;
-            for statement in [MYSQL_SESSION, MYSQL_ISOLATION] {
+            for statement in [MYSQL_SESSION, MYSQL_ISOLATION, MYSQL_LOCKS] {
                 sqlx::raw_sql(statement).execute(&mut connection).await?;
             }
             Ok(Line::MySql(connection))
         }
         SqlProtocol::Postgresql => {
             let mut connection = postgres_options(server, authorities).connect().await?;
-            sqlx::raw_sql("SET TIME ZONE 'UTC'").execute(&mut connection).await?;
+            sqlx::raw_sql(POSTGRES_SESSION).execute(&mut connection).await?;
             Ok(Line::Postgres(connection))
         }
     }

@@ -67,6 +67,15 @@ pub(super) struct Table {
     pub(super) most_bytes: usize,
 }
 
+/// What a catalog tells of a table.
+struct Told {
+    /// Behind each column its place in the primary key, nothing for most.
+    columns: Vec<(Column, Option<String>)>,
+    has_other_keys: bool,
+    is_transactional: bool,
+    most_bytes: usize,
+}
+
 /// True where there is such a table or view and the user may know of it.
 pub(super) async fn exists(session: &mut Session<'_>, schema: &str, name: &str) -> Result<bool> {
     let dialect = Dialect::of(session.server().protocol);
@@ -85,14 +94,27 @@ impl Table {
     /// [`Kind::Missing`] where there is no such table.
     pub(super) async fn ask(session: &mut Session<'_>, schema: &str, name: &str) -> Result<Self> {
         let what = format!("reading the columns of table {schema}.{name}");
-        let table = match Dialect::of(session.server().protocol) {
+        let dialect = Dialect::of(session.server().protocol);
+        let told = match dialect {
             Dialect::Mysql => mysql::ask(session, &what, schema, name).await?,
             Dialect::Postgresql => postgres::ask(session, &what, schema, name).await?,
         };
-        if table.columns.is_empty() {
+        if told.columns.is_empty() {
             return Err(missing(session.server(), schema, name));
         }
-        Ok(table)
+        let Told { columns, has_other_keys, is_transactional, most_bytes } = told;
+        let (columns, key) = columns_and_key(columns);
+        let (schema, name) = (schema.to_owned(), name.to_owned());
+        Ok(Self {
+            dialect,
+            schema,
+            name,
+            columns,
+            key,
+            has_other_keys,
+            is_transactional,
+            most_bytes,
+        })
     }
 
     /// `schema.table`, as messages name it.

@@ -77,6 +77,7 @@ fn fresh() -> Map<String, Value> {
 fn read(text: &str, queue_arn: &str) -> Result<Map<String, Value>> {
     serde_json::from_str(text).map_err(|error| {
         Error::new(Kind::Invalid, format!("reading the policy of {queue_arn}"))
+            .answered()
             .because(error)
             .hint("it is left as it is; put it right, or remove it, by hand")
     })

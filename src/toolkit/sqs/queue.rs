@@ -3,22 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_config::timeout::TimeoutConfig;
 use aws_sdk_sqs::types::MessageSystemAttributeName;
 use futures_util::Stream;
 
 use super::decode::received;
+use super::poll::poll;
 use super::settle::{self, seconds};
-use super::{LONGEST_LEASE, QueueUrl, Sender, resolve, single};
+use super::{LONGEST_LEASE, QueueUrl, Target, resolve, single};
 use crate::aws::batch::MOST_ENTRIES;
-use crate::aws::fault::fault;
 use crate::aws::{Aws, Found};
 use crate::error::{Error, Kind, Result};
 use crate::message::{Message, Outgoing};
-use crate::toolkit::transport::{self, Batches, CanReceive, CanSend, SendReport, Sent, in_batches};
+use crate::toolkit::carry::batches::Batches;
+use crate::toolkit::transport::{self, CanReceive, CanSend, SendReport, Sent};
 
-/// What an answer may take beyond the time that the receive waits by itself.
-const ANSWER: Duration = Duration::from_secs(15);
 /// SQS lets a receive wait so long.
 pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(20);
 
@@ -145,22 +143,12 @@ impl Queue {
     }
 
     async fn poll(&self, url: QueueUrl, most: usize, wait: Duration) -> Result<Vec<Held>> {
-        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(wait + ANSWER).build();
-        let answer = self
-            .client
-            .receive_message()
-            .queue_url(url.as_str())
-            .max_number_of_messages(i32::try_from(most.min(MOST_ENTRIES)).unwrap_or(i32::MAX))
-            .wait_time_seconds(seconds(wait))
-            .set_visibility_timeout(self.reading.visibility.map(seconds))
-            .message_attribute_names("All")
-            .message_system_attribute_names(MessageSystemAttributeName::All)
-            .customize()
-            .config_override(aws_sdk_sqs::config::Builder::new().timeout_config(timeouts))
-            .send()
-            .await
-            .map_err(|error| fault(format!("receiving from queue {}", url.name()), error))?;
-        let messages = answer.messages.unwrap_or_default().into_iter();
+        let messages = poll(&self.client, &url, (most, wait), |call| {
+            call.set_visibility_timeout(self.reading.visibility.map(seconds))
+                .message_attribute_names("All")
+                .message_system_attribute_names(MessageSystemAttributeName::All)
+        });
+        let messages = messages.await?.into_iter();
         let key = &self.reading.event_key;
         let held = messages.filter_map(|message| received(message, url.name(), key));
         let held = held.map(|(message, handle)| Held {
@@ -195,21 +183,7 @@ impl CanSend for Queue {
         S: Stream<Item = Outgoing> + Send,
     {
         let url = self.url().await?;
-        in_batches(Sender::new(self.client.clone(), url), messages).await
-    }
-}
-
-impl Batches for Sender {
-    async fn push(&mut self, message: Outgoing) -> Result<()> {
-        Self::push(self, message).await
-    }
-
-    async fn flush(&mut self) -> Result<()> {
-        Self::flush(self).await
-    }
-
-    fn into_report(self) -> SendReport {
-        self.report
+        Batches::new(Target { client: self.client.clone(), url }).send_all(messages).await
     }
 }
 

@@ -4,10 +4,9 @@
 use std::time::Duration;
 
 use super::{QueueUrl, Target};
-use crate::aws::batch::MOST_ENTRIES;
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 use crate::message::{Outgoing, is_allowed};
-use crate::toolkit::carry::{Item, Outcome, carry};
+use crate::toolkit::carry::batches::{Addressee, Batches};
 use crate::toolkit::transport::SendReport;
 use crate::units;
 
@@ -43,14 +42,7 @@ pub fn delay(text: &str) -> std::result::Result<Duration, String> {
 /// Messages of one FIFO group never share a call: in one, the service may take a message and refuse
 /// the one before it. What is refused for good is reported, and those behind it go on.
 #[derive(Debug)]
-pub struct Sender {
-    client: aws_sdk_sqs::Client,
-    url: QueueUrl,
-    pending: Vec<(u64, Outgoing)>,
-    bytes: usize,
-    taken: u64,
-    pub(super) report: SendReport,
-}
+pub struct Sender(Batches<Target>);
 
 /// Why SQS would refuse it, known before it is asked.
 pub(crate) fn unfit(message: &Outgoing) -> Option<String> {
@@ -74,7 +66,7 @@ pub(crate) fn unfit(message: &Outgoing) -> Option<String> {
 }
 
 /// The same, and what a queue of this kind refuses.
-fn unfit_for(message: &Outgoing, fifo: bool) -> Option<String> {
+pub(super) fn unfit_for(message: &Outgoing, fifo: bool) -> Option<String> {
     if fifo && message.group.is_none() {
         return Some("a FIFO queue takes no message without a group".to_owned());
     }
@@ -87,10 +79,24 @@ fn unfit_for(message: &Outgoing, fifo: bool) -> Option<String> {
     unfit(message)
 }
 
+impl Addressee for Target {
+    fn name(&self) -> String {
+        format!("queue {}", self.url.name())
+    }
+
+    fn is_fifo(&self) -> bool {
+        self.url.is_fifo()
+    }
+
+    fn unfit(&self, message: &Outgoing) -> Option<String> {
+        unfit_for(message, self.url.is_fifo())
+    }
+}
+
 impl Sender {
     /// Nothing sent yet.
     pub fn new(client: aws_sdk_sqs::Client, url: QueueUrl) -> Self {
-        Self { client, url, pending: Vec::new(), bytes: 0, taken: 0, report: SendReport::default() }
+        Self(Batches::new(Target { client, url }))
     }
 
     /// Takes one more message; sends the batch first when it would not fit.
@@ -101,68 +107,31 @@ impl Sender {
     /// When the whole call fails in a way that no other message could escape: no such queue, no
     /// permission, no credentials. What fails for single messages stands in the report.
     pub async fn push(&mut self, message: Outgoing) -> Result<()> {
-        let number = self.taken;
-        self.taken += 1;
-        if let Some(why) = unfit_for(&message, self.url.is_fifo()) {
-            self.report_refused(number, why);
-            return Ok(());
-        }
-        let full = self.pending.len() == MOST_ENTRIES;
-        if full || self.bytes + message.size() > MOST_BYTES || self.is_behind(&message) {
-            self.flush().await?;
-        }
-        self.bytes += message.size();
-        self.pending.push((number, message));
-        Ok(())
-    }
-
-    /// In one call SQS may take a message and refuse the one before it, which then came after it.
-    fn is_behind(&self, message: &Outgoing) -> bool {
-        self.url.is_fifo() && self.pending.iter().any(|(_, before)| before.group == message.group)
+        self.0.push(message).await
     }
 
     /// Reports the next message as one that cannot be sent, and why: the source has it, and it is
     /// none.
     pub fn refuse(&mut self, why: impl Into<String>) {
-        let number = self.taken;
-        self.taken += 1;
-        self.report_refused(number, why.into());
-    }
-
-    fn report_refused(&mut self, number: u64, why: String) {
-        let what = format!("message {} for queue {}", number + 1, self.url.name());
-        self.report.failed.push((number, Error::new(Kind::Invalid, what).because(why)));
+        self.0.refuse(why);
     }
 
     /// Sends what waits. See [`push`](Self::push) for errors and for what dropping does.
     pub async fn flush(&mut self) -> Result<()> {
-        self.bytes = 0;
-        let target = Target { client: self.client.clone(), url: self.url.clone() };
-        let load = std::mem::take(&mut self.pending).into_iter();
-        let load = load.map(|(number, message)| Item::new(number, message)).collect();
-        let carried = carry(&target, load).await;
-        for (number, outcome) in carried.outcomes {
-            match outcome {
-                Outcome::Sent => self.report.sent += 1,
-                Outcome::Failed(error) => self.report.failed.push((number, error)),
-                Outcome::Behind | Outcome::Unsent => {}
-            }
-        }
-        carried.fatal.map_or(Ok(()), Err)
+        self.0.flush().await
     }
 
     /// Sends what waits and tells what came of everything.
     ///
     /// # Errors
     /// As [`push`](Self::push).
-    pub async fn finish(mut self) -> Result<SendReport> {
-        self.flush().await?;
-        Ok(self.report)
+    pub async fn finish(self) -> Result<SendReport> {
+        self.0.finish().await
     }
 
     /// What came of everything so far.
     pub const fn report(&self) -> &SendReport {
-        &self.report
+        self.0.report()
     }
 }
 
@@ -192,20 +161,6 @@ mod tests {
         }
         let late = Outgoing { delay: Some(Duration::from_secs(901)), ..Outgoing::text("x") };
         assert!(unfit(&late).is_some_and(|why| why.contains("out of range")));
-    }
-
-    #[tokio::test]
-    async fn messages_of_one_fifo_group_never_share_a_call() {
-        let client = aws_sdk_sqs::Config::builder().behavior_version_latest().build();
-        let client = aws_sdk_sqs::Client::from_conf(client);
-        let of = |group: &str| Outgoing { group: Some(group.to_owned()), ..Outgoing::text("x") };
-        for (name, behind) in [("orders.fifo", true), ("orders", false)] {
-            let url = QueueUrl::at("http://127.0.0.1/000000000000", name);
-            let mut sender = Sender::new(client.clone(), url);
-            sender.push(of("a")).await.unwrap();
-            assert_eq!(sender.is_behind(&of("a")), behind, "{name}");
-            assert!(!sender.is_behind(&of("b")), "{name}");
-        }
     }
 
     #[test]

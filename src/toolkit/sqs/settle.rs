@@ -7,11 +7,10 @@ use aws_sdk_sqs::types::{
 };
 
 use super::QueueUrl;
+use crate::again::{TRIES, pause};
 use crate::aws::batch;
 use crate::aws::fault::fault;
-use crate::backoff::Backoff;
 use crate::error::{Error, Kind, Result};
-use crate::toolkit::carry::TRIES;
 
 /// Deletes up to ten messages by their handles: of each whether it failed.
 pub(crate) async fn delete(
@@ -43,7 +42,6 @@ pub(super) async fn delete_again(
     url: &QueueUrl,
     handles: &[&str],
 ) -> Vec<Option<Error>> {
-    let backoff = Backoff::doubling(Duration::from_millis(200), Duration::from_secs(5));
     let mut outcomes: Vec<Option<Error>> = handles.iter().map(|_| None).collect();
     let mut left: Vec<(usize, &str)> = handles.iter().copied().enumerate().collect();
     let mut tries = 0;
@@ -63,7 +61,7 @@ pub(super) async fn delete_again(
             })
             .collect();
         if !left.is_empty() {
-            tokio::time::sleep(backoff.delay(tries, fastrand::f64())).await;
+            pause(tries).await;
         }
     }
     outcomes

@@ -1,18 +1,15 @@
 //! Sending one message in a call of its own, for the id that SQS gives it.
 
-use std::time::Duration;
-
 use aws_sdk_sqs::types::MessageSystemAttributeNameForSends;
 
 use super::QueueUrl;
 use super::entry::{as_sdk, trace_as_sdk};
-use super::send::unfit;
+use super::send::unfit_for;
 use super::settle::seconds;
+use crate::again::again;
 use crate::aws::fault::fault;
-use crate::backoff::Backoff;
 use crate::error::{Error, Kind, Result};
 use crate::message::Outgoing;
-use crate::toolkit::carry::TRIES;
 use crate::toolkit::transport::Sent;
 
 /// Sends one message; what fails in passing is sent again, five times in all.
@@ -24,20 +21,10 @@ pub(super) async fn send(
     message: &Outgoing,
 ) -> Result<Sent> {
     let what = format!("sending to queue {}", url.name());
-    if let Some(why) = unfit(message) {
+    if let Some(why) = unfit_for(message, url.is_fifo()) {
         return Err(Error::new(Kind::Invalid, what).because(why));
     }
-    let backoff = Backoff::doubling(Duration::from_millis(200), Duration::from_secs(5));
-    let mut tries = 0;
-    loop {
-        tries += 1;
-        match once(client, url, message, &what).await {
-            Err(error) if error.kind().passes_by_itself() && tries < TRIES => {
-                tokio::time::sleep(backoff.delay(tries, fastrand::f64())).await;
-            }
-            result => return result,
-        }
-    }
+    again(|| once(client, url, message, &what)).await
 }
 
 async fn once(

@@ -39,7 +39,7 @@ pub(super) fn attributes() -> [(&'static str, MessageAttributeValue); 6] {
     ]
 }
 
-async fn put(ground: &Ground, body: &str) {
+pub(super) async fn put(ground: &Ground, body: &str) {
     ground.send_with("in", body, &attributes()).await;
 }
 
@@ -47,13 +47,13 @@ fn attribute<'m>(message: &'m Message, name: &str) -> &'m str {
     message.message_attributes.as_ref().unwrap()[name].string_value.as_deref().unwrap()
 }
 
-fn bodies(messages: &[Message]) -> Vec<&str> {
+pub(super) fn bodies(messages: &[Message]) -> Vec<&str> {
     let mut bodies: Vec<_> = messages.iter().map(|message| message.body().unwrap()).collect();
     bodies.sort_unstable();
     bodies
 }
 
-async fn two_queues() -> Ground {
+pub(super) async fn two_queues() -> Ground {
     let ground = embedded();
     for queue in ["in", "out"] {
         ground.queue(queue, &[]).await;
@@ -61,7 +61,7 @@ async fn two_queues() -> Ground {
     ground
 }
 
-fn is_send(seen: &Exchange) -> bool {
+pub(super) fn is_send(seen: &Exchange) -> bool {
     seen.operation() == "SendMessageBatch"
 }
 

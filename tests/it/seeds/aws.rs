@@ -25,5 +25,8 @@ async fn test_is_true_where_aws_knows_us() {
 async fn test_is_the_reason_where_it_does_not() {
     let error = access("http://127.0.0.1:1").test().await.unwrap_err();
     assert_eq!(error.kind(), Kind::Unreachable);
-    assert!(error.to_string().contains("asking STS who we are in us-east-1"), "{error}");
+    assert!(
+        error.to_string().contains("checking the credentials with STS in us-east-1"),
+        "{error}"
+    );
 }

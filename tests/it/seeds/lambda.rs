@@ -2,7 +2,7 @@
 
 use crate::support::{
     PATIENCE, aws,
-    daemon::{Finished, longshore},
+    daemon::{Finished, longshore, program},
     emulator::{Emulator, ministack},
     eventually,
     functions::function,
@@ -13,7 +13,7 @@ use longshore::toolkit::{
     s3::{Bucket, Put},
 };
 use serde_json::{Value, json};
-use std::{fs, io::Write};
+use std::{fs, io::Write, path::Path};
 
 const ECHO: &str = "def handler(event, context):\n    if 'poison' in event:\n        \
                     raise ValueError('no such order')\n    return {'some': 'output', 'of': event}\n";
@@ -64,6 +64,13 @@ async fn a_function_is_called_once_for_every_key_under_a_prefix() {
     let told = run(&server, &[&all[..], &["s3://my-bucket/some-key-prefix"]].concat());
     told.expect(0, &["called 2 times, 0 failed"]);
     assert_eq!(called(), 2);
+    let shown = format!(
+        "export TERM=xterm; stty cols 80; {} {} s3://my-bucket/some-key-prefix",
+        env!("CARGO_BIN_EXE_longshore"),
+        all.join(" ")
+    );
+    let shell = program(Path::new("/usr/bin/script"), ["-qec", &shown, "/dev/null"]);
+    shell.endpoint(&server.endpoint()).finish().expect(0, &["/s 0 failed", "called 2 times"]);
     run(&server, &[&all[..], &["s3://nothing-here/a"]].concat())
         .expect(69, &["there is no bucket \"nothing-here\"", "longshore s3 mb"]);
     run(&server, &[&all[..], &["my-bucket"]].concat()).expect(64, &["must begin with \"s3://\""]);

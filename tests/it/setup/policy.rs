@@ -83,7 +83,7 @@ fn what_checks_ask_of_a_topic_stands_in_it() {
     );
     super::setup(&text, &["--yes"], &server.endpoint()).expect(0, &["done  subscribe"]);
     let trial = Trial::new(&server, &text);
-    trial.ask(&["check"], &[]).expect(69, &["asking for bucket"]);
+    trial.ask(&["check"], &[]).expect(69, &["looking for bucket"]);
     // What a check never tries.
     trial.grants_just_that(&[
         "s3:AbortMultipartUpload",

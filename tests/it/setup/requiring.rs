@@ -36,5 +36,5 @@ fn a_missing_bucket_leaves_its_spool_alone() {
     let text = "require_checks = true\n[spool.s]\ndirectory = \".\"\nbucket = \"none\"\n";
     run(text, &server.endpoint())
         .finish()
-        .expect(69, &["listening is cancelled: spool s: asking for bucket"]);
+        .expect(69, &["listening is cancelled: spool s: looking for bucket"]);
 }

@@ -1,7 +1,7 @@
 //! Many files: all of them land, each once, in bounded memory; and other people's tools agree.
 
 use super::{BUCKET, Place, boto, make_bucket, puts_by_path};
-use crate::support::{PATIENCE, emulator::ministack, eventually, scripted::ScriptedS3};
+use crate::support::{PATIENCE, dwindles, emulator::ministack, eventually, scripted::ScriptedS3};
 use std::{fs, path::PathBuf};
 
 const MANY: usize = 10_000;
@@ -26,7 +26,8 @@ fn z11_ten_thousand_files_land_once_each_and_a_second_daemon_is_refused() {
     let (said, pid) = (second.output(), daemon.pid().to_string());
     assert!(said.contains(&pid), "{said}");
     assert!(said.contains(place.spool().to_str().unwrap()), "{said}");
-    eventually("all landed", PATIENCE * 2, || place.left().is_empty());
+    let left = || place.left().len();
+    dwindles(|| format!("{} files left:\n{}", left(), daemon.output()), PATIENCE, left);
     let objects = s3.objects();
     assert_eq!(objects.len(), MANY);
     for number in 0..MANY {

@@ -52,8 +52,9 @@ fn z8_what_is_no_file_is_left_alone_and_counted() {
         eventually(&what, PATIENCE, || ignored("directory") == Some(f64::from(count)));
     }
     for name in ["directory", "to-a-file", "to-a-directory", "dangling", "fifo", "socket"] {
-        let told = lines(&daemon, &format!("file={name} "));
-        assert_eq!(told.len(), 1, "{name}: {}", daemon.output());
+        let told = || lines(&daemon, &format!("file={name} ")).len();
+        eventually(&format!("{name} is told of"), PATIENCE, || told() > 0);
+        assert_eq!(told(), 1, "{name}: {}", daemon.output());
     }
     assert!(daemon.stderr.all().len() < 40, "{}", daemon.output());
     assert_eq!(puts_by_path(&s3.requests()).len(), 3);

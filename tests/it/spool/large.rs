@@ -97,7 +97,7 @@ fn a_part_that_fails_for_ever_ends_its_upload() {
     let parts = proxy.of("UploadPart");
     let tries = parts.iter().filter(|part| third(part.query("partNumber"))).count();
     assert!((2..=8).contains(&tries), "{tries}");
-    assert_eq!(place.left(), ["large"]);
+    eventually("the small one is settled", PATIENCE, || place.left() == ["large"]);
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn sigterm_that_cuts_off_an_upload_in_parts_aborts_it() {
     let (place, gate) = (Place::new(), Gate::closed());
     proxy.on(1, |seen| seen.query("partNumber") == Some("2"), Fault::Hold(gate.clone()));
     place.drop("large", contents(17 * MIB));
-    let launch = super::stop::hurried(&place, &proxy.endpoint());
+    let launch = super::stop::drains_for("200ms", &place, &proxy.endpoint());
     let mut daemon = launch.start();
     eventually("a part is held", PATIENCE, || gate.arrived() == 1);
     daemon.terminate();

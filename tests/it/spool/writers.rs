@@ -8,6 +8,9 @@ use crate::support::{
 use std::{
     io::Write,
     process::{Child, ChildStdin, Command, Stdio},
+    sync::mpsc::{RecvTimeoutError, Sender, channel},
+    thread::JoinHandle,
+    time::Duration,
 };
 
 /// A program fed by the test; `$SPOOL` is the spool.
@@ -20,6 +23,38 @@ fn feed(place: &Place, script: &str) -> (Child, ChildStdin) {
         .unwrap();
     let input = child.stdin.take().unwrap();
     (child, input)
+}
+
+/// Contents that come a little at a time, all the while: a writer that is slow and does not rest.
+/// One that rests for two seconds may be taken to be done, where nobody may ask.
+struct Trickle {
+    enough: Sender<()>,
+    rest: JoinHandle<()>,
+}
+
+impl Trickle {
+    fn of(mut input: ChildStdin, contents: &[u8]) -> Trickle {
+        let (enough, told) = channel();
+        let contents = contents.to_owned();
+        let rest = std::thread::spawn(move || {
+            // The last byte waits for the end.
+            let mut drops = contents.len().saturating_sub(1);
+            let mut left = &contents[..];
+            while told.recv_timeout(Duration::from_millis(50)) == Err(RecvTimeoutError::Timeout) {
+                let (drop, more) = left.split_at(drops.min(16));
+                input.write_all(drop).unwrap();
+                (left, drops) = (more, drops - drop.len());
+            }
+            input.write_all(left).unwrap();
+        });
+        Trickle { enough, rest }
+    }
+
+    /// The rest comes at once, and the end.
+    fn gush(self) {
+        self.enough.send(()).unwrap();
+        self.rest.join().unwrap();
+    }
 }
 
 /// Waits until the daemon has looked at everything that happened before: events come in order.
@@ -45,11 +80,11 @@ fn written_slowly(script: &str, key: &str, parts: [&[u8]; 2], whole: &[u8], laun
     eventually("the writer has begun", PATIENCE, || {
         place.at(key).metadata().is_ok_and(|file| parts[0].is_empty() || file.len() > 0)
     });
+    let trickle = Trickle::of(input, parts[1]);
     catch_up(&s3, &place, "meanwhile");
     catch_up(&s3, &place, "and-again");
     assert!(puts(&s3, key).is_empty(), "taken while it was written");
-    input.write_all(parts[1]).unwrap();
-    drop(input);
+    trickle.gush();
     assert!(writer.wait().unwrap().success());
     place.wait_until_empty(&daemon);
     let sent = puts(&s3, key);

@@ -68,9 +68,9 @@ fn by_its_verbs(server: &Server) {
     let bad = |clause| run(server, ["sql", "fetch", "shop", "t", "--where", clause]);
     bad("id=like:1").expect(64, &["\"like\" is no operator; there are eq, ne, lt, le, gt and ge"]);
     bad("id").expect(64, &["KEY=OP:VALUE"]);
-    bad("id=lt:null").expect(69, &["compared with null, which only eq and ne do"]);
-    bad("idd=eq:1").expect(69, &["shop.t has no column \"idd\"", "it has id, name, price"]);
-    bad("id=eq:x").expect(69, &["column \"id\" (int", "takes whole numbers"]);
+    bad("id=lt:null").expect(64, &["compared with null, which only eq and ne do"]);
+    bad("idd=eq:1").expect(64, &["shop.t has no column \"idd\"", "it has id, name, price"]);
+    bad("id=eq:x").expect(64, &["column \"id\" (int", "takes whole numbers"]);
     run(server, ["sql", "fetch", "shop", "u"]).expect(69, &["there is no table shop.u"]);
 
     let wrong = |input: &str, told: &str| {

@@ -11,8 +11,9 @@ use super::{
 };
 use rustix::process::Signal;
 use std::{
+    io::Write,
     path::{Path, PathBuf},
-    process::Command,
+    process::{ChildStdin, Command},
 };
 use tempfile::TempDir;
 
@@ -114,6 +115,20 @@ impl Database {
     /// Runs statements by its own client; the answer is tab-separated, a line each row.
     pub(crate) fn sql(&self, sql: &str) -> String {
         self.ask(sql).expect(0, &[]).stdout
+    }
+
+    /// A client of its own that has run these statements in a transaction, which stays open until it
+    /// is dropped.
+    pub(crate) fn holding(&self, sql: &str) -> (Daemon, ChildStdin) {
+        let client = match self.kind {
+            Kind::Mariadb => mariadb::reading(self.port),
+            Kind::Postgres => postgres::reading(self.port),
+        };
+        let mut client = client.piped().start();
+        let mut input = client.input();
+        writeln!(input, "BEGIN; {sql}; SELECT 'it holds';").unwrap();
+        client.wait_for_line(|line| line.contains("it holds"), PATIENCE);
+        (client, input)
     }
 
     /// A URL as SQLAlchemy writes it.

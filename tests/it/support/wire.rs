@@ -14,10 +14,14 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 use std::{
-    net::{SocketAddr, TcpStream},
+    net::{Ipv4Addr, SocketAddr, TcpStream},
     sync::Arc,
 };
-use tokio::{net::TcpListener, sync::watch, task::JoinSet};
+use tokio::{
+    net::{TcpListener, TcpSocket},
+    sync::watch,
+    task::JoinSet,
+};
 
 /// The reply of a service.
 pub(crate) type Reply = Response<Full<Bytes>>;
@@ -45,6 +49,8 @@ enum State {
 pub(crate) struct Server {
     address: SocketAddr,
     state: watch::Sender<State>,
+    /// Bound and never listening: while the server is down, its port is given to nobody else.
+    _place: TcpSocket,
 }
 
 impl Server {
@@ -54,16 +60,18 @@ impl Server {
         S: Fn(Request<Incoming>) -> F + Send + Sync + 'static,
         F: Future<Output = Result<Reply, Cut>> + Send + 'static,
     {
-        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
-        listener.set_nonblocking(true).unwrap();
-        let address = listener.local_addr().unwrap();
+        let place = bound((Ipv4Addr::LOCALHOST, 0).into());
+        let address = place.local_addr().unwrap();
         let (state, changes) = watch::channel(State::Up);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let listener = {
+            let _inside = runtime.enter();
+            listen(address)
+        };
         std::thread::spawn(move || {
-            let runtime =
-                tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(serve(listener, changes, Arc::new(service)));
+            runtime.block_on(serve(address, listener, changes, Arc::new(service)));
         });
-        Server { address, state }
+        Server { address, state, _place: place }
     }
 
     /// Where its clients send their requests.
@@ -90,22 +98,34 @@ impl Drop for Server {
     }
 }
 
+/// A socket at this address, beside others that do not listen.
+fn bound(address: SocketAddr) -> TcpSocket {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_reuseaddr(true).unwrap();
+    socket.bind(address).unwrap();
+    socket
+}
+
+fn listen(address: SocketAddr) -> TcpListener {
+    bound(address).listen(1_024).unwrap()
+}
+
 async fn serve<S, F>(
-    listener: std::net::TcpListener,
+    address: SocketAddr,
+    listener: TcpListener,
     mut changes: watch::Receiver<State>,
     service: Arc<S>,
 ) where
     S: Fn(Request<Incoming>) -> F + Send + Sync + 'static,
     F: Future<Output = Result<Reply, Cut>> + Send + 'static,
 {
-    let address = listener.local_addr().unwrap();
-    let mut listener = Some(TcpListener::from_std(listener).unwrap());
+    let mut listener = Some(listener);
     let mut connections = JoinSet::new();
     loop {
         let state = *changes.borrow_and_update();
         match state {
             State::Up if listener.is_none() => {
-                listener = Some(TcpListener::bind(address).await.unwrap());
+                listener = Some(listen(address));
             }
             State::Up => {}
             State::Down => {

@@ -174,7 +174,7 @@ fn lines_and_queries(server: &Emulator) {
     let path = env!("CARGO_BIN_EXE_longshore");
     let command = format!("exec {path} dynamodb put things --json < lines");
     let put = program("/bin/sh".as_ref(), ["-c", &command]).file("lines", &lines.join("\n"));
-    let put = at(server, put).expect(69, &["line 7: ", "no JSON object"]);
+    let put = at(server, put).expect(64, &["line 7: ", "no JSON object"]);
     let told: Value = serde_json::from_str(&put.stdout).unwrap();
     assert_eq!(told, json!({ "put": 59, "failed": 1 }));
     let query = run(server, ["dynamodb", "query", "things", "l", "--between", "9", "10"]);

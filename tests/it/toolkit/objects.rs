@@ -1,6 +1,7 @@
 //! Objects and buckets through the library: what is written, listed, deleted and refused.
 
 mod files;
+mod moving;
 mod refusals;
 
 use crate::support::{

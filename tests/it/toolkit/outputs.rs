@@ -35,6 +35,24 @@ fn items_are_read_as_far_as_somebody_wants() {
 }
 
 #[test]
+fn messages_that_nobody_reads_are_not_deleted() {
+    let server = embedded();
+    run(&server, ["sqs", "create", "orders"]).expect(0, &[]);
+    run(&server, ["send", "orders", "precious"]).expect(0, &[]);
+    let unread = |receive: &str| {
+        let command = format!(
+            "{{ until [ -e gone ]; do :; done; $0 sqs receive orders {receive}; \
+             echo ended with $? >&2; }} | {{ exec <&-; touch gone; }}"
+        );
+        shell(&server, &command).stderr
+    };
+    assert_eq!(unread("--visibility-timeout 0"), "ended with 0\n");
+    let told = unread("--delete");
+    assert!(told.contains("nobody reads") && told.ends_with("ended with 75\n"), "{told}");
+    run(&server, ["sqs", "length", "orders"]).expect(0, &["0 visible, 1 in flight"]);
+}
+
+#[test]
 fn an_answer_that_could_not_be_written_is_no_success() {
     let server = embedded();
     run(&server, ["ssm", "put", "/shop/name", "corner"]).expect(0, &[]);

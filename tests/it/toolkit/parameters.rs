@@ -53,9 +53,9 @@ fn parameter_by_its_verbs(server: &Emulator) {
         let told = ["parameter /shop/password in us-east-1", "check its name and its region"];
         at(server, longshore([]).args(verb)).expect(69, &told);
     }
-    run(server, ["ssm", "get", "a b"]).expect(69, &["\"a b\" is no name of a parameter"]);
+    run(server, ["ssm", "get", "a b"]).expect(64, &["\"a b\" is no name of a parameter"]);
     run(server, ["ssm", "put", "shop/name", "x"])
-        .expect(69, &["no slash in front; write /shop/name"]);
+        .expect(64, &["no slash in front; write /shop/name"]);
 }
 
 #[test]

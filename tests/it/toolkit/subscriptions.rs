@@ -167,5 +167,5 @@ fn a_subscription_that_waits_to_be_confirmed_is_told() {
     let listed: Value = serde_json::from_str(&listed.stdout).unwrap();
     assert_eq!((&listed["pending"], &listed["subscription"]), (&json!(true), &Value::Null));
     run(&proxy.endpoint(), ["sns", "unsubscribe", "PendingConfirmation", "--yes"])
-        .expect(69, &["no ARN", "after 48 hours"]);
+        .expect(64, &["no ARN", "after 48 hours"]);
 }

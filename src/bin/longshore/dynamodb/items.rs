@@ -10,14 +10,14 @@ use super::{Printer, find};
 use crate::lines::Lines;
 use crate::progress::Progress;
 use crate::reach::Reach;
-use crate::sqs::Told;
+use crate::tool::Told;
 use crate::{consent, say};
 
 /// An item of 400 KB may be much longer as JSON, but not by this much.
 const LONGEST_LINE: usize = 8 << 20;
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Get {
+pub(crate) struct Get {
     table: String,
     /// The key, as a JSON object
     #[arg(value_name = "KEY", value_parser = item)]
@@ -28,7 +28,7 @@ pub(super) struct Get {
 }
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Put {
+pub(crate) struct Put {
     table: String,
     /// The item, as a JSON object; absent or `-`: one of each line of standard input, 25 in a call
     #[arg(value_name = "ITEM")]
@@ -39,7 +39,7 @@ pub(super) struct Put {
 }
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Upsert {
+pub(crate) struct Upsert {
     table: String,
     /// The key, as a JSON object
     #[arg(value_name = "KEY", value_parser = item)]
@@ -53,7 +53,7 @@ pub(super) struct Upsert {
 }
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Delete {
+pub(crate) struct Delete {
     table: String,
     /// The key, as a JSON object
     #[arg(value_name = "KEY", value_parser = item, required_unless_present = "all")]
@@ -104,7 +104,7 @@ pub(super) async fn put(reach: &Reach, put: Put, told: &Told) -> Result<u8> {
     }
     let (written, failed) = (report.written, report.failed.len());
     told.of(format!("put {written} items"), json!({ "put": written, "failed": failed }));
-    Ok(if failed == 0 { 0 } else { Kind::Invalid.exit_code() })
+    Ok(code(&report))
 }
 
 /// A line, or why it is none.
@@ -163,5 +163,10 @@ pub(super) async fn delete(reach: &Reach, delete: Delete, told: &Told) -> Result
     }
     let (deleted, failed) = (report.written, report.failed.len());
     told.of(format!("deleted {deleted} items"), json!({ "deleted": deleted, "failed": failed }));
-    Ok(if failed == 0 { 0 } else { Kind::Invalid.exit_code() })
+    Ok(code(&report))
+}
+
+/// That of the first failure, if there was one.
+fn code(report: &WriteReport) -> u8 {
+    report.failed.first().map_or(0, |failed| failed.error.exit_code())
 }

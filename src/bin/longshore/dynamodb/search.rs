@@ -17,7 +17,7 @@ use crate::reach::Reach;
 use crate::say;
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Query {
+pub(crate) struct Query {
     table: String,
     /// The value of the partition key; a binary one in base64
     value: String,
@@ -45,7 +45,7 @@ pub(super) struct Query {
 }
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Scan {
+pub(crate) struct Scan {
     table: String,
     /// Take them from this host's cache while it is good
     #[arg(long)]
@@ -141,7 +141,10 @@ pub(super) async fn scan(reach: &Reach, scan: Scan) -> Result<()> {
         table.scan_cached(scan.max_age.unwrap_or(dynamodb::DEFAULT_MAX_AGE)).await?
     };
     if !cached.is_kept {
-        say::note("the cache could not be written");
+        say::note(
+            "the cache could not be written; name a directory that this user may write to, with \
+             --cache-dir",
+        );
     }
     let most = usize::try_from(most).unwrap_or(usize::MAX);
     let printer = Printer { typed: scan.typed };

@@ -15,7 +15,7 @@ use crate::say;
 ///
 /// Byte by byte, unless an encoding is named: then it is a text in it, and written in UTF-8.
 #[derive(Debug, clap::Args)]
-pub(super) struct Cat {
+pub(crate) struct Cat {
     /// The object
     #[arg(value_name = "s3://BUCKET/KEY")]
     object: String,
@@ -26,7 +26,7 @@ pub(super) struct Cat {
 
 /// Tell what S3 knows of an object besides its bytes
 #[derive(Debug, clap::Args)]
-pub(super) struct Object {
+pub(crate) struct Object {
     /// The object
     #[arg(value_name = "s3://BUCKET/KEY")]
     object: String,
@@ -34,7 +34,7 @@ pub(super) struct Object {
 
 /// Tell whether an object or a bucket exists; exits with 69 where it does not
 #[derive(Debug, clap::Args)]
-pub(super) struct Exists {
+pub(crate) struct Exists {
     /// The object, or the bucket
     #[arg(value_name = "s3://BUCKET[/KEY]")]
     object: String,
@@ -42,7 +42,7 @@ pub(super) struct Exists {
 
 /// Make an address that reads an object for a while, for whoever has it
 #[derive(Debug, clap::Args)]
-pub(super) struct Presign {
+pub(crate) struct Presign {
     /// The object
     #[arg(value_name = "s3://BUCKET/KEY")]
     object: String,
@@ -57,7 +57,7 @@ pub(super) struct Presign {
 
 /// Tell an object's own address, for those who may read it without a signature
 #[derive(Debug, clap::Args)]
-pub(super) struct Url {
+pub(crate) struct Url {
     /// The object
     #[arg(value_name = "s3://BUCKET/KEY")]
     object: String,

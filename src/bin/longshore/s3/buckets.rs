@@ -10,7 +10,7 @@ use crate::consent;
 
 /// Make a bucket, or find it there as our own
 #[derive(Debug, clap::Args)]
-pub(super) struct Make {
+pub(crate) struct Make {
     /// It lies in the region that is asked (--region)
     #[arg(value_name = "s3://BUCKET")]
     bucket: String,
@@ -18,7 +18,7 @@ pub(super) struct Make {
 
 /// Delete an empty bucket
 #[derive(Debug, clap::Args)]
-pub(super) struct Remove {
+pub(crate) struct Remove {
     /// The bucket
     #[arg(value_name = "s3://BUCKET")]
     bucket: String,

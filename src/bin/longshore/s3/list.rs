@@ -16,7 +16,7 @@ use crate::say;
 ///
 /// Without --recursive the prefix is a directory: what lies deeper is told by its prefix alone.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(crate) struct Args {
     /// What lies below it [default: the buckets]
     #[arg(value_name = "s3://BUCKET/PREFIX")]
     path: Option<String>,

@@ -107,8 +107,12 @@ impl<'a> Carrier<'a> {
             );
         }
         if let Place::File(path) = from {
-            let is_directory =
-                std::fs::metadata(path).map_err(|error| about(path, error))?.is_dir();
+            let found = std::fs::metadata(path).map_err(|error| about(path, error))?;
+            let is_directory = found.is_dir();
+            // Not what would wait for a writer when it is opened.
+            if found.is_file() {
+                std::fs::File::open(path).map_err(|error| about(path, error))?;
+            }
             if is_directory && !recursive {
                 return refused(
                     format!("{from} is a directory"),
@@ -190,11 +194,7 @@ impl Carrier<'_> {
         if !self.moves {
             return Ok(Done::Downloaded(None));
         }
-        if bucket.head(&path.key).await?.etag != facts.etag {
-            let what = format!("{path} was written again while it was fetched");
-            return Err(Error::new(Kind::Conflict, what).hint("it was not deleted; move it again"));
-        }
-        bucket.delete_one(&path.key).await?;
+        bucket.delete_unchanged(&path.key, &facts).await?;
         Ok(Done::Moved)
     }
 

@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use longshore::error::Result;
 use longshore::toolkit::s3::Put;
 use longshore::toolkit::s3::cache::Cache;
 use longshore::units;
 
+use crate::say;
+
 /// How objects are written.
 #[derive(Debug, Clone, clap::Args)]
-pub(super) struct Upload {
+pub(crate) struct Upload {
     /// Write a file also where the object has the same content already
     #[arg(long)]
     pub(super) force: bool,
@@ -33,7 +34,7 @@ pub(super) struct Upload {
 
 /// How objects are fetched.
 #[derive(Debug, Clone, clap::Args)]
-pub(super) struct Download {
+pub(crate) struct Download {
     /// Keep what is fetched, and take it from there where it is the same
     #[arg(long)]
     cached: bool,
@@ -74,23 +75,35 @@ impl Upload {
 }
 
 impl Download {
-    pub(super) fn cache(&self) -> Result<Option<Cache>> {
+    /// The cache where one is wanted and can be used. Where it cannot, that is told, and the object
+    /// comes without it.
+    pub(super) fn cache(&self) -> Option<Cache> {
         if !self.cached {
-            return Ok(None);
+            return None;
         }
         let cache = match &self.cache_directory {
-            Some(directory) => Cache::at(directory),
-            None => Cache::of_this_user()?,
+            Some(directory) => Ok(Cache::at(directory)),
+            None => Cache::of_this_user(),
         };
-        Ok(Some(match self.cache_limit {
-            Some(bytes) => cache.most(bytes),
-            None => cache,
-        }))
+        match cache.and_then(|cache| cache.check().map(|()| cache)) {
+            Ok(cache) => Some(match self.cache_limit {
+                Some(bytes) => cache.most(bytes),
+                None => cache,
+            }),
+            Err(error) => {
+                let told = error.told();
+                say::note(format_args!(
+                    "{told}; nothing is kept: name a directory that this user may write to, with \
+                     --cache-directory"
+                ));
+                None
+            }
+        }
     }
 }
 
 /// As the aws CLI takes it: `a=b,c=d`, or JSON where a value has a comma.
-fn metadata(text: &str) -> std::result::Result<BTreeMap<String, String>, String> {
+fn metadata(text: &str) -> Result<BTreeMap<String, String>, String> {
     if text.starts_with('{') {
         return serde_json::from_str(text)
             .map_err(|error| format!("no JSON object of texts: {error}"));

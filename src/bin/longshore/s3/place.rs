@@ -140,7 +140,9 @@ fn below(key: &str) -> Result<PathBuf> {
     if is_plain && is_kept && !key.is_empty() && !key.contains('\0') {
         return Ok(path);
     }
+    // What lies in a bucket is no mistake of whoever fetches it.
     Err(Error::new(Kind::Invalid, format!("the key {key:?} is no path below a directory"))
+        .answered()
         .hint("fetch it alone, to a file that you name"))
 }
 

@@ -15,7 +15,7 @@ use crate::{consent, say};
 
 /// Delete an object, or all below a prefix
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(crate) struct Args {
     /// The object
     #[arg(value_name = "s3://BUCKET/KEY")]
     path: String,
@@ -59,7 +59,7 @@ pub(super) async fn all(bucket: &Bucket, prefix: &str, s3: &S3) -> Result<u8> {
             (_, Err(error)) => {
                 bar.around(|| say::error(&error));
                 failed += 1;
-                worst.get_or_insert(error.kind());
+                worst.get_or_insert(error.exit_code());
             }
         }
     }
@@ -70,5 +70,5 @@ pub(super) async fn all(bucket: &Bucket, prefix: &str, s3: &S3) -> Result<u8> {
     }
     let Some(worst) = worst else { return Ok(0) };
     say::note(format_args!("{} not deleted", units::count(failed, "object")));
-    Ok(worst.exit_code())
+    Ok(worst)
 }

@@ -24,7 +24,7 @@ const AT_ONCE: usize = 10;
 /// A place is `s3://BUCKET/KEY`, the path of a file, or `-` for standard input or output. A file whose
 /// object has the same content already is not written again.
 #[derive(Debug, clap::Args)]
-pub(super) struct Copy {
+pub(crate) struct Copy {
     #[command(flatten)]
     ends: Ends,
     #[command(flatten)]
@@ -37,7 +37,7 @@ pub(super) struct Copy {
 ///
 /// The source is deleted when the copy is safely there.
 #[derive(Debug, clap::Args)]
-pub(super) struct Move {
+pub(crate) struct Move {
     #[command(flatten)]
     ends: Ends,
     #[command(flatten)]
@@ -46,7 +46,7 @@ pub(super) struct Move {
 
 /// Put a file, a directory or standard input into S3
 #[derive(Debug, clap::Args)]
-pub(super) struct Put {
+pub(crate) struct Put {
     #[command(flatten)]
     ends: Ends,
     #[command(flatten)]
@@ -55,7 +55,7 @@ pub(super) struct Put {
 
 /// Get an object, or all below a prefix, from S3
 #[derive(Debug, clap::Args)]
-pub(super) struct Get {
+pub(crate) struct Get {
     /// The object or prefix
     #[arg(value_name = "s3://BUCKET/KEY")]
     from: OsString,
@@ -83,7 +83,7 @@ struct Ends {
 }
 
 pub(super) async fn copy(args: Copy, s3: &S3) -> Result<u8> {
-    let carrier = Carrier::new(s3).writing(&args.upload).kept_in(args.download.cache()?);
+    let carrier = Carrier::new(s3).writing(&args.upload).kept_in(args.download.cache());
     args.ends.transfer(carrier).await
 }
 
@@ -98,7 +98,7 @@ pub(super) async fn put(args: Put, s3: &S3) -> Result<u8> {
 pub(super) async fn get(args: Get, s3: &S3) -> Result<u8> {
     let Get { from, to, recursive, download } = args;
     let ends = Ends { from, to, recursive };
-    ends.transfer(Carrier::new(s3).kept_in(download.cache()?)).await
+    ends.transfer(Carrier::new(s3).kept_in(download.cache())).await
 }
 
 impl Ends {
@@ -154,14 +154,14 @@ async fn all(carrier: &Carrier<'_>, ways: impl Stream<Item = Result<Way>>) -> Re
             Err(error) => {
                 bar.around(|| say::error(&error));
                 failed += 1;
-                worst.get_or_insert(error.kind());
+                worst.get_or_insert(error.exit_code());
             }
         }
     }
     let Some(worst) = worst else { return Ok(0) };
     let all = units::count(count, "transfer");
     bar.around(|| say::note(format_args!("{failed} of {all} failed")));
-    Ok(worst.exit_code())
+    Ok(worst)
 }
 
 /// True where no other transfer would fare better.

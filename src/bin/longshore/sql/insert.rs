@@ -18,7 +18,7 @@ const MOST_LINE: usize = 64 << 20;
 
 /// Up to the first record that the table does not take, which is named by its line.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(crate) struct Args {
     schema: String,
     table: String,
     /// A file of JSON objects, a line each [default: standard input]
@@ -32,7 +32,7 @@ pub(super) async fn run(database: &Database, args: &Args) -> Result<Inserted> {
     let input: Pin<Box<dyn AsyncBufRead + Send>> = match &args.file {
         Some(file) if file.as_os_str() != "-" => {
             let opened = tokio::fs::File::open(file).await.map_err(|error| {
-                Error::new(Kind::File, format!("reading {}", file.display())).because(error)
+                Error::new(Kind::Usage, format!("reading {}", file.display())).because(error)
             })?;
             Box::pin(BufReader::new(opened))
         }

@@ -8,7 +8,7 @@ use longshore::config::{DatabaseParts, DatabaseServer, Secret, SqlProtocol, SqlT
 use longshore::error::{Error, Kind, Result};
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Place {
+pub(crate) struct Place {
     // No parser of its own: what it refuses would be repeated, password and all.
     #[arg(
         long,
@@ -95,7 +95,7 @@ impl Place {
 
 fn secret(file: &Path) -> Result<Secret> {
     env::secret_file(file).map_err(|wrong| {
-        let error = Error::new(Kind::Settings, "reading a secret").because(wrong);
+        let error = Error::new(Kind::Usage, "reading a secret").because(wrong);
         error.hint("name a file that this user can read")
     })
 }

@@ -4,15 +4,14 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use longshore::aws::Aws;
-use longshore::error::{Error, Result};
+use longshore::error::{Error, Kind, Result};
 use longshore::message::{Attribute, Message};
 use longshore::toolkit::receive;
 use longshore::toolkit::sqs::{Queue, Reading};
-use longshore::toolkit::transport::{CanReceive as _, Held as _};
+use longshore::toolkit::transport::{CanReceive as _, Held};
 use serde_json::{Value, json};
 
-use crate::reach::Reach;
+use crate::reach::{Reach, connections};
 use crate::say;
 
 /// Asks again until there are --max messages or an answer brings none. Without --delete they come
@@ -39,7 +38,7 @@ pub(crate) struct Args {
 
 pub(super) async fn run(args: &Args, reach: &Reach, json: bool) -> Result<u8> {
     let place = reach.queue(&args.queue)?;
-    let client = Aws::new().connect(&place.aws).await?.sqs;
+    let client = connections().connect(&place.aws).await?.sqs;
     let mut reading = Reading {
         visibility: args.visibility_timeout.map(Duration::from_secs),
         ..Reading::default()
@@ -55,13 +54,16 @@ pub(super) async fn run(args: &Args, reach: &Reach, json: bool) -> Result<u8> {
         let most = usize::try_from(left.min(10)).unwrap_or(10);
         let count = if args.delete {
             let work = |messages: Vec<Message>| async move {
-                messages.iter().try_for_each(|message| print(message, json))?;
-                Ok::<_, Error>(messages.len())
+                // What nobody reads was not received: it must not be deleted.
+                if print(&messages, json)? { Ok(messages.len()) } else { Err(unread()) }
             };
             receive::many(&queue, most, wait, work).await?.unwrap_or(0)
         } else {
             let held = queue.receive(most, wait).await?;
-            held.iter().try_for_each(|held| print(held.message(), json))?;
+            // Who has read enough, as `head` has, is no error.
+            if !print(held.iter().map(Held::message), json)? {
+                return Ok(0);
+            }
             held.len()
         };
         if count == 0 {
@@ -73,14 +75,25 @@ pub(super) async fn run(args: &Args, reach: &Reach, json: bool) -> Result<u8> {
     Ok(0)
 }
 
-/// What cannot be written was not received: it must not be deleted.
-fn print(message: &Message, json: bool) -> Result<()> {
-    let text = if json {
-        document(message).to_string()
-    } else {
-        message.body.as_text().unwrap_or_default().to_owned()
-    };
-    say::written(text)
+/// False where nobody reads any more.
+fn print<'a>(messages: impl IntoIterator<Item = &'a Message>, json: bool) -> Result<bool> {
+    for message in messages {
+        let mut text = if json {
+            document(message).to_string()
+        } else {
+            message.body.as_text().unwrap_or_default().to_owned()
+        };
+        text.push('\n');
+        if !say::bytes(text.as_bytes())? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn unread() -> Error {
+    Error::new(Kind::Aborted, "nobody reads standard output any more")
+        .hint("what was received last is not deleted, and comes again when its lease ends")
 }
 
 fn document(message: &Message) -> Value {

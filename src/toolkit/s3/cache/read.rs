@@ -9,7 +9,7 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
 use super::{Cache, Cached, Status};
-use crate::aws::again::again;
+use crate::again::again;
 use crate::error::Result;
 use crate::toolkit::s3::{Bucket, Facts, MOST_HELD, get, put, text};
 

@@ -11,6 +11,8 @@ use aws_smithy_types::body::SdkBody;
 
 use super::*;
 use crate::aws::Aws;
+use crate::error::Kind;
+use crate::message::Attribute;
 
 /// What is answered instead of success: the status and the body.
 type Script = Vec<(u16, String)>;

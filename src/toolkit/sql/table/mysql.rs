@@ -1,7 +1,7 @@
 //! The catalog of `MySQL` and `MariaDB`: `information_schema`, which shows what the user has any
 //! right to.
 
-use super::{Column, Form, Table, about, columns_and_key};
+use super::{Column, Form, Told, about};
 use crate::error::Result;
 use crate::toolkit::sql::session::Session;
 use crate::toolkit::sql::statement::{Dialect, Statement};
@@ -57,7 +57,7 @@ pub(super) async fn ask(
     what: &str,
     schema: &str,
     name: &str,
-) -> Result<Table> {
+) -> Result<Told> {
     let dialect = Dialect::Mysql;
     let mut told = Vec::new();
     for question in [COLUMNS, ENGINE, OTHER_KEYS] {
@@ -82,13 +82,8 @@ pub(super) async fn ask(
         let cast = key_cast(form, &kind, &shown);
         Some((Column { name, form, cast, shown }, at))
     });
-    let (columns, key) = columns_and_key(columns.collect());
-    Ok(Table {
-        dialect,
-        schema: schema.to_owned(),
-        name: name.to_owned(),
-        columns,
-        key,
+    Ok(Told {
+        columns: columns.collect(),
         has_other_keys: !others.is_empty(),
         is_transactional,
         most_bytes: packet.unwrap_or(usize::MAX).saturating_sub(AROUND_ROW),

@@ -1,7 +1,7 @@
 //! The catalog of `PostgreSQL`: `pg_catalog`, which shows a table also to those who may not read it,
 //! so that they are told so.
 
-use super::{Column, Form, Table, about, columns_and_key};
+use super::{Column, Form, Told, about};
 use crate::error::Result;
 use crate::toolkit::sql::session::Session;
 use crate::toolkit::sql::statement::{Dialect, Statement};
@@ -44,9 +44,8 @@ pub(super) async fn ask(
     what: &str,
     schema: &str,
     name: &str,
-) -> Result<Table> {
-    let dialect = Dialect::Postgresql;
-    let rows = session.rows(what, about(dialect, COLUMNS, schema, name)).await?;
+) -> Result<Told> {
+    let rows = session.rows(what, about(Dialect::Postgresql, COLUMNS, schema, name)).await?;
     let columns = rows.into_iter().filter_map(|row| {
         let [name, kind, cast, shown, at] = <[_; 5]>::try_from(row).ok()?;
         let form = form(kind.as_deref().unwrap_or_default());
@@ -55,13 +54,8 @@ pub(super) async fn ask(
         let cast = in_utc.or(cast)?;
         Some((Column { name: name?, form, cast, shown: shown? }, at))
     });
-    let (columns, key) = columns_and_key(columns.collect());
-    Ok(Table {
-        dialect,
-        schema: schema.to_owned(),
-        name: name.to_owned(),
-        columns,
-        key,
+    Ok(Told {
+        columns: columns.collect(),
         // ON CONFLICT names the primary key, so that no other can hide behind it.
         has_other_keys: false,
         is_transactional: true,

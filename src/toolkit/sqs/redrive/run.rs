@@ -13,7 +13,7 @@ use super::held::{Held, Renewal, Stage};
 use super::rate::Allowance;
 use super::source::{self, About};
 use super::{End, Ending, MOST_TWICE, Options, Progress, Summary};
-use crate::backoff::Backoff;
+use crate::again::{TRIES, pause};
 use crate::error::{Error, Kind, Result};
 use crate::message::Message;
 use crate::shutdown::Shutdown;
@@ -25,12 +25,8 @@ use crate::toolkit::sqs::Target;
 const FULL: usize = 10;
 /// So many polls in a row must bring nothing.
 const EMPTY_POLLS: u32 = 3;
-/// How often a call is tried that fails in a way that may pass.
-const TRIES: u32 = 5;
 /// So many calls give back at the same time.
 const PARALLEL: usize = 4;
-const AFTER_FAILURE: Backoff =
-    Backoff::doubling(Duration::from_millis(200), Duration::from_secs(5));
 
 /// What a task of the loop came back with.
 enum Event {
@@ -250,7 +246,7 @@ async fn give_back(end: &End, handles: &[String]) -> usize {
         if left.is_empty() {
             break;
         }
-        tokio::time::sleep(AFTER_FAILURE.delay(tries, fastrand::f64())).await;
+        pause(tries).await;
     }
     refused + left.len()
 }

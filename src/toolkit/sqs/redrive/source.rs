@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use aws_config::timeout::TimeoutConfig;
 use aws_sdk_sqs::types::{MessageSystemAttributeName, QueueAttributeName};
 
 use super::{End, Options};
@@ -10,10 +9,8 @@ use crate::aws::fault::fault;
 use crate::error::{Error, Kind, Result};
 use crate::message::Message;
 use crate::toolkit::sqs::decode::received;
+use crate::toolkit::sqs::poll::poll;
 use crate::toolkit::sqs::settle::{self, seconds};
-
-/// What an answer may take beyond the time that the receive waits by itself.
-const ANSWER: Duration = Duration::from_secs(15);
 
 /// What a queue says of itself, as far as a redrive asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,25 +76,14 @@ pub(super) async fn receive(
     most: usize,
     options: &Options,
 ) -> Result<Vec<(Message, String)>> {
-    let wait = options.wait;
-    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(wait + ANSWER).build();
     let system =
         [MessageSystemAttributeName::MessageGroupId, MessageSystemAttributeName::AwsTraceHeader];
-    let answer = end
-        .client
-        .receive_message()
-        .queue_url(end.url.as_str())
-        .max_number_of_messages(i32::try_from(most).unwrap_or(i32::MAX))
-        .wait_time_seconds(seconds(wait))
-        .visibility_timeout(seconds(options.lease))
-        .message_attribute_names("All")
-        .set_message_system_attribute_names(Some(system.into()))
-        .customize()
-        .config_override(aws_sdk_sqs::config::Builder::new().timeout_config(timeouts))
-        .send()
-        .await
-        .map_err(|error| fault(format!("receiving from queue {}", end.url.name()), error))?;
-    let messages = answer.messages.unwrap_or_default().into_iter();
+    let messages = poll(&end.client, &end.url, (most, options.wait), |call| {
+        call.visibility_timeout(seconds(options.lease))
+            .message_attribute_names("All")
+            .set_message_system_attribute_names(Some(system.into()))
+    });
+    let messages = messages.await?.into_iter();
     Ok(messages
         .filter_map(|message| received(message, end.url.name(), &options.event_key))
         .collect())

@@ -26,7 +26,12 @@ pub(super) fn launch(data: &Path, port: u16) -> Launch {
     let launch = program(Path::new("/usr/sbin/mariadbd"), ["--no-defaults", user()]);
     let launch = launch.file("grants.sql", &grants);
     let own = launch.directory().to_owned();
+    // A server that starts deletes whatever temporary tables lie in its directory for them, those of
+    // another server too, which does not survive it.
+    let temporary = own.join("tmp");
+    std::fs::create_dir_all(&temporary).unwrap();
     launch.args(&[
+        &format!("--tmpdir={}", temporary.display()),
         &format!("--datadir={}", data.display()),
         &format!("--port={port}"),
         "--bind-address=127.0.0.1",
@@ -35,8 +40,8 @@ pub(super) fn launch(data: &Path, port: u16) -> Launch {
         "--character-set-server=utf8mb4",
         "--innodb-buffer-pool-size=16M",
         "--innodb-flush-log-at-trx-commit=2",
-        "--innodb-lock-wait-timeout=2",
         // What is lax here must be strict by what each connection says.
+        "--innodb-lock-wait-timeout=300",
         "--sql-mode=",
         &format!("--socket={}", own.join("socket").display()),
         &format!("--init-file={}", own.join("grants.sql").display()),
@@ -49,8 +54,13 @@ pub(super) fn with_tls(launch: Launch, made: &Certificates) -> Launch {
 }
 
 pub(super) fn ask(port: u16, sql: &str) -> Finished {
-    let launch = client("mariadb", "MYSQL_PWD").args(&["--no-defaults", "--batch"]);
+    reading(port).args(&["-e", sql]).finish()
+}
+
+/// Does what stands in its standard input, unless it is told more.
+pub(super) fn reading(port: u16) -> Launch {
+    let launch = client("mariadb", "MYSQL_PWD").args(&["--no-defaults", "--batch", "--unbuffered"]);
     let launch = launch.args(&["--skip-column-names", "--default-character-set=utf8mb4"]);
     let (port, user) = (format!("--port={port}"), format!("--user={USER}"));
-    launch.args(&["--host=127.0.0.1", &port, &user, SCHEMA, "-e", sql]).finish()
+    launch.args(&["--host=127.0.0.1", &port, &user, SCHEMA])
 }

@@ -74,7 +74,16 @@ pub(super) fn ask(port: u16, sql: &str) -> Finished {
 }
 
 fn in_database(port: u16, database: &str, sql: &str) -> Finished {
+    reading_in(port, database).args(&["-c", sql]).finish()
+}
+
+/// Does what stands in its standard input, unless it is told more.
+pub(super) fn reading(port: u16) -> Launch {
+    reading_in(port, SCHEMA)
+}
+
+fn reading_in(port: u16, database: &str) -> Launch {
     let launch = client("psql", "PGPASSWORD").args(&["-X", "-q", "-A", "-t", "-F", "\t"]);
     let launch = launch.args(&["-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-U", USER]);
-    launch.args(&["-p", &port.to_string(), "-d", database, "-c", sql]).finish()
+    launch.args(&["-p", &port.to_string(), "-d", database])
 }

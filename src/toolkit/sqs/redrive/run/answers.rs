@@ -1,8 +1,9 @@
 //! What the calls came back with, and what follows from it.
 
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
-use super::{AFTER_FAILURE, Deletion, EMPTY_POLLS, Ending, Event, FULL, Run, TRIES, count};
+use super::{Deletion, EMPTY_POLLS, Ending, Event, FULL, Run, count};
+use crate::again::{AFTER_FAILURE, TRIES, pause};
 use crate::error::Error;
 use crate::message::{Message, Outgoing};
 use crate::toolkit::carry::{Carried, Item, Outcome, carry};
@@ -163,7 +164,7 @@ impl Run {
             let end = self.from.clone();
             self.tasks.spawn("deleting", async move {
                 if tries > 1 {
-                    sleep(AFTER_FAILURE.delay(tries - 1, fastrand::f64())).await;
+                    pause(tries - 1).await;
                 }
                 let handles: Vec<&str> = batch.iter().map(|of| &*of.handle).collect();
                 let errors = source::delete(&end, &handles).await;
