@@ -6,8 +6,8 @@ use aws_smithy_types::body::SdkBody;
 use tokio::time::Instant;
 
 use super::*;
+use crate::again::again;
 use crate::aws::Aws;
-use crate::aws::again::again;
 use crate::aws::fault::fault;
 use crate::config;
 use crate::error::{Error, Kind};

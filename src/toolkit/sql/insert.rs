@@ -23,9 +23,9 @@ impl Database {
     /// with one key the first wins. A column that a record leaves out gets its default.
     ///
     /// Records go in chunks of at most 500 and about 512 KiB, each one statement in a transaction of
-    /// its own. What may pass (a deadlock, a lock that somebody
-    /// holds for more than 10 seconds, a database that is not there) is tried five times. Dropped midway, some chunks are in and the others are not;
-    /// calling it again with the same records does no harm.
+    /// its own. What may pass (a deadlock, a lock that somebody holds for more than 10 seconds, a
+    /// database that is not there) is tried five times. Dropped midway, some chunks are in and the
+    /// others are not; calling it again with the same records does no harm.
     ///
     /// # Errors
     /// [`Kind::Invalid`]: a record that the table does not take, named by its number from 1; its
