@@ -58,8 +58,9 @@ install_packages() {
     fi
     say "apt-get install $*"
     "${root[@]}" apt-get update -q </dev/null || say "apt-get update failed; trying with the lists at hand"
+    # A fresh machine may be about its own updates.
     "${root[@]}" env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -q -y --no-install-recommends "$@" </dev/null ||
+        apt-get -o DPkg::Lock::Timeout=300 install -q -y --no-install-recommends "$@" </dev/null ||
         give_up "apt-get could not install: $*"
 }
 

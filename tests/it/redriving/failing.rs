@@ -18,9 +18,14 @@ fn operation(name: &'static str) -> impl Fn(&Exchange) -> bool + Send + 'static 
     move |seen| seen.operation() == name
 }
 
-fn redrive(proxy: &Proxy, args: &[&str]) -> Finished {
-    let launch = longshore(["redrive", "dead", "orders", "--wait=1", "--visibility-timeout=5"]);
-    launch.args(args).endpoint(&proxy.endpoint()).finish()
+/// With leases that outlive whatever stands still meanwhile.
+fn redrive(proxy: &Proxy) -> Finished {
+    redrive_leased(proxy, "--visibility-timeout=60")
+}
+
+fn redrive_leased(proxy: &Proxy, lease: &str) -> Finished {
+    let launch = longshore(["redrive", "dead", "orders", "--wait=1", lease]);
+    launch.endpoint(&proxy.endpoint()).finish()
 }
 
 /// A scripted answer about entries 0 to 2: SQS took those that are named, and says so of nothing.
@@ -59,7 +64,7 @@ async fn of_a_batch_that_fails_in_part_only_what_was_confirmed_is_deleted() {
         failed("3", "ThrottlingException", false),
     ];
     proxy.on(1, operation("SendMessageBatch"), answer(json!(said), json!(wrong)));
-    let finished = redrive(&proxy, &[]).expect(
+    let finished = redrive(&proxy).expect(
         69,
         &[
             "moved 4 messages from dead to orders",
@@ -86,7 +91,7 @@ async fn a_target_that_refuses_everybody_ends_it_and_everything_goes_back() {
     let proxy = Proxy::start(&server.endpoint());
     let denied = r#"{"__type":"com.amazonaws.sqs#AccessDeniedException","message":"not you"}"#;
     proxy.on(99, operation("SendMessageBatch"), Fault::Answer(403, denied.to_owned()));
-    redrive(&proxy, &[]).expect(69, &["moved 0 messages", "not you", "allow this action"]);
+    redrive(&proxy).expect(69, &["moved 0 messages", "not you", "allow this action"]);
     assert_eq!(proxy.of("DeleteMessageBatch").len(), 0);
     assert_eq!((ground.counts("dead").await, ground.visible("orders").await), ((30, 0), 0));
 }
@@ -101,7 +106,7 @@ async fn a_call_without_an_answer_is_made_again() {
     proxy.on(1, operation("SendMessageBatch"), Fault::Answer(503, String::new()));
     proxy.on(1, operation("ReceiveMessage"), Fault::Answer(503, String::new()));
     proxy.on(1, operation("DeleteMessageBatch"), Fault::CutBefore);
-    redrive(&proxy, &[]).expect(0, &["moved 30 messages"]);
+    redrive(&proxy).expect(0, &["moved 30 messages"]);
     assert_eq!(ground.counts("dead").await, (0, 0));
     let bodies = ground.drain("orders").await;
     let distinct: BTreeSet<String> = bodies.iter().cloned().collect();
@@ -126,7 +131,7 @@ async fn one_message_that_spoils_the_call_spoils_no_other() {
     };
     proxy.on(99, holds_large, Fault::Answer(400, whole.to_owned()));
     let told = ["moved 6 messages", "1 message refused by the target", "too long"];
-    redrive(&proxy, &[]).expect(69, &told);
+    redrive(&proxy).expect(69, &told);
     assert_eq!(ground.drain("dead").await, [large]);
     assert_eq!(ground.drain("orders").await.len(), 6);
 }
@@ -143,7 +148,7 @@ async fn what_was_sent_and_not_deleted_is_deleted_when_it_comes_again() {
     };
     proxy.on(1, operation("DeleteMessageBatch"), stale("InternalError", false));
     proxy.on(1, operation("DeleteMessageBatch"), stale("ReceiptHandleIsInvalid", true));
-    redrive(&proxy, &[]).expect(0, &["moved 3 messages"]);
+    redrive_leased(&proxy, "--visibility-timeout=5").expect(0, &["moved 3 messages"]);
     assert_eq!(ground.counts("dead").await, (0, 0));
     assert_eq!(ground.drain("orders").await.len(), 3, "none was sent twice");
     assert_eq!(proxy.of("DeleteMessageBatch").len(), 3);
@@ -158,7 +163,7 @@ async fn what_could_not_be_deleted_is_told() {
     let denied = r#"{"__type":"com.amazonaws.sqs#AccessDeniedException","message":"not you"}"#;
     proxy.on(99, operation("DeleteMessageBatch"), Fault::Answer(403, denied.to_owned()));
     let told = ["moved 0 messages", "3 messages sent and still in the source", "not you"];
-    redrive(&proxy, &[]).expect(69, &told);
+    redrive_leased(&proxy, "--visibility-timeout=5").expect(69, &told);
     assert_eq!(ground.drain("orders").await.len(), 3);
 }
 
@@ -199,6 +204,6 @@ async fn a_body_that_was_damaged_on_its_way_is_not_moved() {
         json!({ "MessageId": "id", "ReceiptHandle": "h", "Body": "whale", "MD5OfBody": md5 });
     let answer = json!({ "Messages": [message] }).to_string();
     proxy.on(1, operation("ReceiveMessage"), Fault::Answer(200, answer));
-    redrive(&proxy, &[]).expect(0, &["moved 1 message from dead to orders"]);
+    redrive(&proxy).expect(0, &["moved 1 message from dead to orders"]);
     assert_eq!(ground.drain("orders").await, ["whole"]);
 }

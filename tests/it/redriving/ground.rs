@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_sqs::types::{Message, SendMessageBatchRequestEntry};
+use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, Message, SendMessageBatchRequestEntry};
 use serde_json::Value;
 
 use crate::support::{
@@ -89,11 +89,19 @@ impl Ground {
             let receive = self.sqs.receive_message().queue_url(self.url(queue));
             let receive = receive.max_number_of_messages(10).message_attribute_names("All");
             let receive = receive.message_system_attribute_names("All".into());
-            for message in receive.send().await.unwrap().messages.unwrap_or_default() {
-                let delete = self.sqs.delete_message().queue_url(self.url(queue));
-                delete.receipt_handle(message.receipt_handle().unwrap()).send().await.unwrap();
-                all.push(message);
+            let messages = receive.send().await.unwrap().messages.unwrap_or_default();
+            if messages.is_empty() {
+                continue;
             }
+            let entry = |(id, message): (usize, &Message)| {
+                let entry = DeleteMessageBatchRequestEntry::builder().id(id.to_string());
+                entry.receipt_handle(message.receipt_handle().unwrap()).build().unwrap()
+            };
+            let delete = self.sqs.delete_message_batch().queue_url(self.url(queue));
+            let entries = messages.iter().enumerate().map(entry).collect();
+            let deleted = delete.set_entries(Some(entries)).send().await.unwrap();
+            assert_eq!(deleted.failed(), []);
+            all.extend(messages);
         }
         all
     }
