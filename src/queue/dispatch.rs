@@ -183,6 +183,14 @@ impl Stages {
         self.settings.retry.delay(receives, fastrand::f64())
     }
 
+    /// How often the message may come again before the queue's redrive policy takes it; nothing
+    /// where that policy is not known.
+    pub(super) fn receives_left(&self, ticket: Ticket) -> Option<u32> {
+        let most = self.source.as_ref()?.max_receives?;
+        let receives = self.items.get(&ticket).map_or(1, |item| item.message.receive_count());
+        Some(most.saturating_sub(receives))
+    }
+
     /// True while settling is still worth asking for.
     pub(super) fn lease_stands(&self, ticket: Ticket) -> bool {
         self.leases.handle(ticket, Instant::now()).is_some()

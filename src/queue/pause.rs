@@ -1,6 +1,7 @@
 //! When a handler cannot even be started, the fault is not the message's: polling stops, and one
 //! message at a time is tried by backoff. That message stays leased, so that an outage of hours
-//! spends no receives; the others go back for other hosts to take.
+//! spends no receives; the others go back for other hosts to take. Ever more rarely another one
+//! takes its turn, since the fault may be the message's own after all: a key that is denied to it.
 
 use std::time::Duration;
 
@@ -16,6 +17,9 @@ use crate::telemetry::repeat::Repeat;
 
 /// With `once`, so many tries are enough to know.
 const ONCE_PROBES: u32 = 3;
+/// After so many tries with one message, a quarter of a minute, another is tried; then after twice as
+/// many, and so on.
+const TURN: u32 = 5;
 const PROBES: Backoff = Backoff::doubling(Duration::from_secs(1), Duration::from_mins(1));
 
 /// A queue whose handler cannot be started.
@@ -46,6 +50,11 @@ impl Pause {
             self.probe = Some(ticket);
             self.next = None;
         }
+    }
+
+    /// True where it is another message's turn.
+    const fn is_turn(&self) -> bool {
+        self.failures.is_multiple_of(TURN) && (self.failures / TURN).is_power_of_two()
     }
 
     /// When the kept message is tried again; without one, polls say themselves when they leave.
@@ -89,7 +98,7 @@ impl Stages {
         pause.failures += 1;
         pause.next = Some(Instant::now() + PROBES.delay(pause.failures, fastrand::f64()));
         tracing::debug!(queue = %self.name, reason, "handler still cannot be started");
-        let failures = pause.failures;
+        let (failures, is_turn) = (pause.failures, pause.is_turn());
         self.enter_stage(ticket, Stage::Waiting);
         if failures >= ONCE_PROBES {
             let what = format!("queue {}: {reason}", self.name);
@@ -97,6 +106,11 @@ impl Stages {
         }
         self.release_waiting();
         self.release_gathered();
+        if is_turn && self.receives_left(ticket).is_some_and(|left| left > 0) {
+            // Hidden until another has been asked for; longer each time that it comes to this.
+            let hidden = (PROBES.delay(failures, 1.0) * 2).max(self.backoff(ticket));
+            self.release_for(ticket, hidden);
+        }
     }
 
     /// The handler of this message could be started.

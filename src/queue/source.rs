@@ -23,7 +23,8 @@ pub(super) struct Source {
     pub(super) lease: Duration,
     pub(super) retention: Duration,
     pub(super) rejects: Option<Target>,
-    /// After so many receives SQS itself moves a message to the dead-letter queue.
+    /// After so many receives SQS itself moves a message to the dead-letter queue; the largest
+    /// number without a redrive policy, nothing where that could not be asked.
     pub(super) max_receives: Option<u32>,
     /// The same for every host, whatever it is allowed to ask.
     pub(super) arn: String,
@@ -61,7 +62,7 @@ impl Source {
         let redrive = facts.as_ref().and_then(|facts| facts.dead_letter_arn.clone());
         Ok(Self {
             rejects: rejects(settings, redrive),
-            max_receives: facts.as_ref().and_then(|facts| facts.max_receive_count),
+            max_receives: facts.as_ref().map(|facts| facts.max_receive_count.unwrap_or(u32::MAX)),
             arn: url.arn(connection.region()),
             retention: facts.map_or(LONGEST_RETENTION, |facts| facts.retention),
             connection,

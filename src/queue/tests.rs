@@ -125,6 +125,54 @@ async fn one_message_is_kept_to_try_with_and_the_others_go_back() {
     assert!(stages.is_polling());
 }
 
+impl Stages {
+    /// The message that is tried with fails so often more, each time when its time has come.
+    async fn fails_again(&mut self, ticket: Ticket, times: u32) {
+        for _ in 0..times {
+            let next = self.pause.as_ref().and_then(Pause::next_try).unwrap();
+            tokio::time::sleep_until(next).await;
+            self.probe();
+            assert_eq!(self.items[&ticket].stage, Stage::Running);
+            self.ends(ticket, unavailable());
+        }
+    }
+}
+
+/// The fault may be the message's own after all: it must not stop the queue for ever.
+#[tokio::test(start_paused = true)]
+async fn after_five_tries_another_message_has_its_turn() {
+    let mut stages = stages().await;
+    stages.brought(&["a"]);
+    stages.ends(0, unavailable());
+    stages.fails_again(0, 3).await;
+    assert_eq!(stages.items[&0].stage, Stage::Waiting);
+    stages.fails_again(0, 1).await;
+    assert_eq!(stages.items[&0].stage, Stage::Settling);
+    assert_eq!((stages.report.released, stages.report.retried), (1, 0), "it is not judged");
+    assert_eq!(stages.items[&0].hidden_for, Duration::from_secs(32), "until another is asked for");
+    stages.answers_give_back(0, "handle of a");
+    tokio::time::advance(Duration::from_secs(16)).await;
+    assert_eq!(stages.next_poll(), Admission::Poll(1));
+    stages.brought(&["b"]);
+    stages.ends(1, Ok(Outcome::Done));
+    assert!(stages.pause.is_none());
+}
+
+/// What SQS would take as received too often stays, and so does what it might take.
+#[tokio::test(start_paused = true)]
+async fn a_message_that_would_not_come_again_is_kept_for_as_long_as_it_takes() {
+    for most in [Some(1), None] {
+        let mut stages = stages().await;
+        let source = stages.source.as_deref().unwrap().clone();
+        stages.source = Some(Arc::new(Source { max_receives: most, ..source }));
+        stages.brought(&["a"]);
+        stages.ends(0, unavailable());
+        stages.fails_again(0, 4).await;
+        assert_eq!(stages.items[&0].stage, Stage::Waiting);
+        assert_eq!(stages.report.released, 0);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_kept_message_whose_lease_ends_is_replaced_by_another_that_can_end_the_pause() {
     let mut stages = stages().await;

@@ -34,9 +34,7 @@ impl Stages {
     /// Keeps a message under its lease, where giving it back would end in the dead-letter queue
     /// what was never tried. False where that is not so, or too many are kept.
     pub(super) fn keep(&mut self, ticket: Ticket, wait: Duration) -> bool {
-        let most = self.source.as_ref().and_then(|source| source.max_receives);
-        let receives = self.items.get(&ticket).map_or(1, |item| item.message.receive_count());
-        if most.is_none_or(|most| receives < most) || !self.lease_stands(ticket) {
+        if self.receives_left(ticket) != Some(0) || !self.lease_stands(ticket) {
             return false;
         }
         let Some(guard) = &mut self.guard else { return false };

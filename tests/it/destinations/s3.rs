@@ -84,3 +84,28 @@ async fn an_object_has_what_the_settings_say_and_what_has_no_key_is_rejected() {
     assert_eq!(ground.visible("dead").await.len(), 1);
     assert_eq!(stop(daemon), 0);
 }
+
+/// Whoever sends a message chooses its key here; one that is denied is no outage for the others.
+#[tokio::test]
+async fn a_message_whose_key_is_denied_does_not_stop_its_queue() {
+    let ground = embedded();
+    ground.queue("q", &[]).await;
+    let s3 = aws::s3(&ground.upstream);
+    s3.create_bucket().bucket("bodies").send().await.unwrap();
+    let denied = "<Error><Code>AccessDenied</Code><Message>no</Message></Error>";
+    let is_denied = |seen: &Exchange| is_put(seen) && seen.path().contains("/private/");
+    ground.proxy.on(usize::MAX, is_denied, Fault::Answer(403, denied.to_owned()));
+    ground.send_with("q", "bad", &[("place", text("private"))]).await;
+    let daemon = ground.run(
+        "[queue.q]\nqueue = \"q\"\nwait_time = 1\n\
+         [queue.q.handler.s3]\nbucket = \"bodies\"\npath_style = true\n\
+         key = \"{attribute.place}/{message_id}\"\n",
+    );
+    log_line(&daemon, &["handler cannot be started", "private"]);
+    ground.send_with("q", "good", &[("place", text("public"))]).await;
+    log_line(&daemon, &["message done"]);
+    let landed = s3.list_objects_v2().bucket("bodies").prefix("public/").send().await.unwrap();
+    assert_eq!(landed.key_count, Some(1));
+    assert_eq!(stop(daemon), 0);
+    assert_eq!(ground.proxy.of("DeleteMessageBatch").len(), 1, "the other is still there");
+}
