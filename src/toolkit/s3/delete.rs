@@ -72,7 +72,8 @@ impl Bucket {
                     .because(
                         "this server cannot delete under the condition that nobody has written",
                     )
-                    .hint("it was not deleted; delete it by itself when nobody writes to it")),
+                    .hint("it was not deleted; delete it by itself when nobody writes to it")
+                    .answered()),
                 _ => Err(act.refused(error)),
             }
         })

@@ -77,7 +77,7 @@ impl Publisher {
 
     /// Reports the next message as one that cannot be published, and why: the source has it, and it
     /// is none.
-    pub fn refuse(&mut self, why: impl Into<String>) {
+    pub fn refuse(&mut self, why: impl Into<Box<dyn std::error::Error + Send + Sync>>) {
         self.0.refuse(why);
     }
 

@@ -108,6 +108,7 @@ async fn a_server_without_conditional_deletes_deletes_nothing() {
     from.put("k", "x", &Put::new()).await.unwrap();
     let error = from.move_to("k", &from.path("to"), &Put::new()).await.unwrap_err();
     assert!(error.to_string().contains("delete it by itself when nobody writes"), "{error}");
+    assert_eq!(error.exit_code(), 69, "the server said it");
     assert_eq!(proxy.of("DeleteObject").len(), 1, "it would say the same again");
     assert!(from.exists("k").await.unwrap());
 }
