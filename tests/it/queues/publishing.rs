@@ -7,6 +7,8 @@ use super::ground::{Ground, embedded, on_ministack, stop};
 use crate::support::{
     aws,
     daemon::{longshore, program},
+    exchange::Exchange,
+    proxy::Fault,
     venv,
 };
 
@@ -277,12 +279,12 @@ async fn a_body_that_s3_refuses_is_no_mistake_on_the_command_line() {
     aws::s3(&ground.upstream).create_bucket().bucket("bodies").send().await.unwrap();
     let refusal = "<Error><Code>InvalidArgument</Code><Message>no</Message></Error>".to_owned();
     let is_put = |seen: &Exchange| seen.operation() == "PutObject";
-    ground.proxy.on(2, is_put, Fault::Answer(400, refusal));
+    ground.proxy.on(3, is_put, Fault::Answer(400, refusal));
     std::fs::write(ground.path("body"), "too large").unwrap();
     let file = ground.path("body").display().to_string();
     let send = ["send", "q", "--offload", "s3://bodies", "--offload-above", "4", "--file", &file];
     // One goes by itself, two go in a batch.
-    for more in [&[][..], &[ground.upstream.as_str()]] {
+    for more in [&[][..], &[file.as_str()]] {
         let send = longshore(send).args(more).endpoint(&ground.proxy.endpoint());
         send.finish().expect(69, &["InvalidArgument"]);
     }
