@@ -59,7 +59,8 @@ impl Publisher {
     /// may not have been published.
     ///
     /// # Errors
-    /// [`Kind::Invalid`](crate::error::Kind::Invalid) where SNS would refuse it, known before it is asked; else as SNS says.
+    /// [`Kind::Invalid`](crate::error::Kind::Invalid) where SNS would refuse it, known before it is
+    /// asked; else as SNS says.
     pub async fn publish(&self, message: &Outgoing) -> Result<Sent> {
         self.0.to.publish(message).await
     }

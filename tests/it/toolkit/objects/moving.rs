@@ -117,7 +117,7 @@ async fn a_delete_that_meets_another_request_asks_again_what_became_of_it() {
         let moved = from.move_to("k", &from.path("to"), &Put::new()).await;
         assert_eq!(proxy.of("DeleteObject").len(), 2, "{after:?}");
         match moved {
-            Ok(_) => assert!(ends_well, "{after:?}"),
+            Ok(()) => assert!(ends_well, "{after:?}"),
             Err(error) => assert!(!ends_well && error.kind() == Kind::Conflict, "{error}"),
         }
     }
