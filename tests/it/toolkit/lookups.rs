@@ -43,81 +43,93 @@ async fn r5_a_missing_queue_or_topic_is_named_with_its_region_and_what_to_do() {
     }
 }
 
+/// The first answer to each of these calls is lost.
+fn cut(proxy: &Proxy, operations: &[&'static str]) {
+    for operation in operations.iter().copied() {
+        proxy.on(1, move |seen| seen.operation() == operation, Fault::CutAfter);
+    }
+}
+
+fn assert_asked(proxy: &Proxy, operations: &[&'static str], times: usize) {
+    for operation in operations {
+        assert_eq!(proxy.of(operation).len(), times, "{operation}");
+    }
+}
+
 #[tokio::test]
-async fn what_bears_being_asked_twice_is_asked_again() {
+async fn what_a_queue_bears_twice_is_asked_again() {
+    let server = embedded();
+    let proxy = Proxy::start(&server.endpoint());
+    let twice =
+        ["CreateQueue", "GetQueueUrl", "SetQueueAttributes", "GetQueueAttributes", "ListQueues"];
+    let once = ["PurgeQueue", "DeleteQueue"];
+    cut(&proxy, &[&twice[..], &once].concat());
+    let client = aws(&proxy.endpoint()).sqs("us-east-1").await.unwrap();
+    sqs::create(&client, &orders(), |_| ()).await.unwrap();
+    let queue = sqs::find(&client, "orders").await.unwrap();
+    let delay = [("DelaySeconds".to_owned(), "1".to_owned())].into();
+    sqs::set_attributes(&client, &queue, &delay).await.unwrap();
+    sqs::arn(&client, &queue).await.unwrap();
+    assert_eq!(sqs::list(&client, "").try_collect::<Vec<_>>().await.unwrap().len(), 1);
+    assert_asked(&proxy, &twice, 2);
+    sqs::purge(&client, &queue, |_| ()).await.unwrap_err();
+    sqs::delete(&client, &queue).await.unwrap_err();
+    assert_asked(&proxy, &once, 1);
+}
+
+#[tokio::test]
+async fn what_a_topic_bears_twice_is_asked_again() {
     let server = embedded();
     let proxy = Proxy::start(&server.endpoint());
     let aws = aws(&proxy.endpoint());
-    let cut = |operation: &'static str| {
-        proxy.on(1, move |seen| seen.operation() == operation, Fault::CutAfter);
-    };
-    let asked = |operation| proxy.of(operation).len();
-    let twice = [
-        ("CreateQueue", 2),
-        ("GetQueueUrl", 2),
-        ("SetQueueAttributes", 2),
-        ("GetQueueAttributes", 2),
-        ("ListQueues", 2),
-        ("CreateTopic", 2),
-        ("ListTopics", 2),
-        ("GetTopicAttributes", 2),
-        ("Subscribe", 2),
-        // Also after subscribing.
-        ("GetSubscriptionAttributes", 3),
-        ("ListSubscriptionsByTopic", 2),
-        ("Unsubscribe", 2),
-        ("DeleteTopic", 2),
-        ("GetParameter", 2),
-        ("GetParametersByPath", 2),
-        ("DescribeParameters", 2),
-    ];
-    twice.map(|(operation, _)| cut(operation));
-
     let queues = aws.sqs("us-east-1").await.unwrap();
-    sqs::create(&queues, &orders(), |_| ()).await.unwrap();
-    let queue = sqs::find(&queues, "orders").await.unwrap();
-    let delay = [("DelaySeconds".to_owned(), "1".to_owned())].into();
-    sqs::set_attributes(&queues, &queue, &delay).await.unwrap();
-    let arn = sqs::arn(&queues, &queue).await.unwrap();
-    assert_eq!(sqs::list(&queues, "").try_collect::<Vec<_>>().await.unwrap().len(), 1);
-
-    let topics = aws.sns("us-east-1").await.unwrap();
+    let queue = sqs::create(&queues, &orders(), |_| ()).await.unwrap();
+    let to = Endpoint::Queue(sqs::arn(&queues, &queue).await.unwrap());
+    let twice = [
+        "CreateTopic",
+        "ListTopics",
+        "GetTopicAttributes",
+        "Subscribe",
+        "GetSubscriptionAttributes",
+        "ListSubscriptionsByTopic",
+        "Unsubscribe",
+        "DeleteTopic",
+    ];
+    cut(&proxy, &twice);
+    let client = aws.sns("us-east-1").await.unwrap();
     let topic = NewTopic { name: "events".to_owned(), ..NewTopic::default() };
-    sns::create(&topics, &topic).await.unwrap();
-    let topic = sns::find(&topics, "events").await.unwrap();
-    sns::attributes(&topics, &topic).await.unwrap();
-    let made = sns::subscribe(&topics, &topic, &Endpoint::Queue(arn), &Wishes::default()).await;
-    let made = made.unwrap().arn.unwrap();
-    sns::subscription_attributes(&topics, &made).await.unwrap();
-    let all = sns::subscriptions(&topics, &topic).try_collect::<Vec<_>>().await.unwrap();
+    sns::create(&client, &topic).await.unwrap();
+    let topic = sns::find(&client, "events").await.unwrap();
+    sns::attributes(&client, &topic).await.unwrap();
+    let made = sns::subscribe(&client, &topic, &to, &Wishes::default()).await.unwrap();
+    let all = sns::subscriptions(&client, &topic).try_collect::<Vec<_>>().await.unwrap();
     assert_eq!(all.len(), 1, "subscribed once");
-    sns::unsubscribe(&topics, &made).await.unwrap();
-    sns::delete(&topics, &topic).await.unwrap();
+    sns::unsubscribe(&client, &made.arn.unwrap()).await.unwrap();
+    sns::delete(&client, &topic).await.unwrap();
+    assert_asked(&proxy, &twice, 2);
+}
 
-    let parameters = aws.ssm("us-east-1").await.unwrap();
+#[tokio::test]
+async fn what_a_parameter_bears_twice_is_asked_again() {
+    let server = embedded();
+    let proxy = Proxy::start(&server.endpoint());
+    let client = aws(&proxy.endpoint()).ssm("us-east-1").await.unwrap();
+    let twice = ["GetParameter", "GetParametersByPath", "DescribeParameters"];
+    cut(&proxy, &[&twice[..], &["PutParameter", "DeleteParameter"]].concat());
     let mut key = NewParameter::secure("/key", Secret::new("hunter2"));
-    cut("PutParameter");
-    ssm::put(&parameters, &key).await.unwrap_err();
-    assert_eq!(asked("PutParameter"), 1, "a first version");
-    cut("PutParameter");
+    ssm::put(&client, &key).await.unwrap_err();
+    assert_asked(&proxy, &["PutParameter"], 1);
     key.overwrite = true;
-    ssm::put(&parameters, &key).await.unwrap();
-    assert_eq!(asked("PutParameter"), 3);
-    ssm::get(&parameters, "/key").await.unwrap();
-    let below = ssm::get_by_path(&parameters, "/", true).try_collect::<Vec<_>>().await.unwrap();
-    let listed = ssm::list(&parameters, "").try_collect::<Vec<_>>().await.unwrap();
+    cut(&proxy, &["PutParameter"]);
+    ssm::put(&client, &key).await.unwrap();
+    assert_asked(&proxy, &["PutParameter"], 3);
+    ssm::get(&client, "/key").await.unwrap();
+    let below = ssm::get_by_path(&client, "/", true).try_collect::<Vec<_>>().await.unwrap();
+    let listed = ssm::list(&client, "").try_collect::<Vec<_>>().await.unwrap();
     assert_eq!((below.len(), listed.len()), (1, 1));
-    for (operation, times) in twice {
-        assert_eq!(asked(operation), times, "{operation}");
-    }
-
-    ["PurgeQueue", "DeleteQueue", "DeleteParameter"].map(cut);
-    sqs::purge(&queues, &queue, |_| ()).await.unwrap_err();
-    sqs::delete(&queues, &queue).await.unwrap_err();
-    ssm::delete(&parameters, "/key").await.unwrap_err();
-    for operation in ["PurgeQueue", "DeleteQueue", "DeleteParameter"] {
-        assert_eq!(asked(operation), 1, "{operation}");
-    }
+    assert_asked(&proxy, &twice, 2);
+    ssm::delete(&client, "/key").await.unwrap_err();
+    assert_asked(&proxy, &["DeleteParameter"], 1);
 }
 
 #[tokio::test]
