@@ -10,7 +10,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use crate::config;
-use crate::drop::{self, Existing};
+use crate::drop::{self, Existing, Looks};
 use crate::handler::{BoxHandler, Delivery, Turns, Verdict};
 use crate::key;
 use crate::message::Message;
@@ -77,7 +77,7 @@ fn write_one(
     let name = name_of(name, message)
         .map_err(|why| Ok(Outcome::reject(format!("it has no name: {why}"))))?;
     let body = &mut message.body.reader();
-    match drop::unsynced(handle, OsStr::new(&name), body, Existing::Replace, None) {
+    match drop::unsynced(handle, OsStr::new(&name), body, Existing::Replace, &Looks::DROPPED) {
         Ok(_bytes) => Ok(()),
         Err(fault) if fault.is_of_file() => Err(Ok(Outcome::retry(fault.within(shown).told()))),
         Err(fault) => Err(Err(Unavailable::new(fault.within(shown).told()))),
