@@ -84,7 +84,7 @@ impl Aws {
         Self { http: Some(http), ..Self::default() }
     }
 
-    /// For a program that somebody waits for. A request that has no answer within 5 s is told of,
+    /// For a program that somebody waits for. A request that has no answer within 4 s is told of,
     /// once, with the endpoint that is waited for and how long: 20 s. Then it fails, and what is
     /// asked there next is given 2 s until something is answered. Requests that take their time by
     /// themselves (a receive, a function, a copy, more than 64 KiB) are left to their own timeouts.

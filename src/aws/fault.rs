@@ -22,8 +22,7 @@ where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
     let kind = kind(&error);
-    // A request that could not even be made was refused by nobody.
-    let is_answer = !matches!(error, SdkError::ConstructionFailure(_));
+    let is_answer = matches!(error, SdkError::ServiceError(_) | SdkError::ResponseError(_));
     let told = match &error {
         SdkError::ServiceError(answer) => {
             let code = answer.err().code().unwrap_or("no error code");

@@ -22,8 +22,9 @@ use aws_smithy_runtime_api::client::runtime_components::{
 use aws_smithy_types::config_bag::ConfigBag;
 use tokio::time::timeout;
 
-/// After so long without an answer it is told who is waited for.
-const TOLD_AFTER: Duration = Duration::from_secs(5);
+/// After so long without an answer it is told who is waited for: before a connection that nobody
+/// takes is given up.
+const TOLD_AFTER: Duration = Duration::from_secs(4);
 /// So long an answer is waited for.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// So long where the last request there was left without one.
@@ -69,7 +70,7 @@ impl Silence {
     }
 
     async fn answer(self, whom: String, answer: HttpConnectorFuture) -> Answer {
-        let mut answer = pin!(answer);
+        let mut answer = pin!(of(&whom, answer));
         let patience = self.patience(&whom);
         let mut waited = timeout(patience.min(TOLD_AFTER), &mut answer).await;
         if waited.is_err() && patience > TOLD_AFTER {
@@ -78,12 +79,27 @@ impl Silence {
             }
             waited = timeout(patience.saturating_sub(TOLD_AFTER), answer).await;
         }
-        self.note(&whom, waited.is_ok());
-        waited.unwrap_or_else(|_late| {
+        let answer = waited.unwrap_or_else(|_late| {
             let told = format!("no answer from {whom} within {} s", patience.as_secs());
             Err(ConnectorError::timeout(told.into()))
-        })
+        });
+        self.note(&whom, !answer.as_ref().is_err_and(ConnectorError::is_timeout));
+        answer
     }
+}
+
+/// A connection that nobody takes tells who it was that did not; its innermost cause tells how long.
+async fn of(whom: &str, answer: HttpConnectorFuture) -> Answer {
+    answer.await.map_err(|error| {
+        if !error.is_timeout() {
+            return error;
+        }
+        let mut cause: &dyn std::error::Error = &error;
+        while let Some(next) = cause.source() {
+            cause = next;
+        }
+        ConnectorError::timeout(format!("no answer from {whom}: {cause}").into())
+    })
 }
 
 type Answer = Result<aws_smithy_runtime_api::client::orchestrator::HttpResponse, ConnectorError>;
@@ -139,10 +155,13 @@ struct Line {
 
 impl HttpConnector for Line {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let whom = is_quick(&request).then(|| origin(request.uri())).flatten();
+        let (is_quick, whom) = (is_quick(&request), origin(request.uri()));
         let answer = self.connector.call(request);
         match whom {
-            Some(whom) => HttpConnectorFuture::new(self.silence.clone().answer(whom, answer)),
+            Some(whom) if is_quick => {
+                HttpConnectorFuture::new(self.silence.clone().answer(whom, answer))
+            }
+            Some(whom) => HttpConnectorFuture::new(async move { of(&whom, answer).await }),
             None => answer,
         }
     }

@@ -111,7 +111,7 @@ impl Serving {
         // A writer's close ends a wait for it, and is not to end the backoff that begins now.
         record.waits = 0;
         record.unchanged = None;
-        self.last_error = Some(copy(error));
+        self.last_error = Some(error.again());
         metrics::upload_failed(&self.voice.spool, error.kind());
         record
     }
@@ -255,10 +255,6 @@ fn is_to_go_again(id: &Id, settled: &Result<Settled, Error>) -> bool {
         Ok(Settled::Replaced) => id.place != Place::Spool,
         Ok(Settled::Done | Settled::Overtaken(_)) | Err(_) => false,
     }
-}
-
-fn copy(error: &Error) -> Error {
-    Error::new(error.kind(), error.to_string())
 }
 
 /// How long until a directory that cannot be used is tried again.

@@ -55,12 +55,12 @@ pub async fn fetch(aws: &Aws, settings: &config::Aws, locator: &Locator) -> Resu
 async fn parameter(aws: &Aws, settings: &config::Aws, name: &str) -> Result<Secret> {
     let client = aws.connect(settings).await?.ssm;
     if name.starts_with('/') || name.starts_with("arn:") {
-        return Ok(ssm::get(&client, name).await?.value);
+        return Ok(ssm::get_once(&client, name).await?.value);
     }
-    let found = match ssm::get(&client, &format!("/{name}")).await {
+    let found = match ssm::get_once(&client, &format!("/{name}")).await {
         Err(error) if error.kind() == Kind::Missing && !name.contains('/') => {
             // AWS takes both for one name when it is made, and one of them when it is read.
-            let plain = ssm::get(&client, name).await;
+            let plain = ssm::get_once(&client, name).await;
             plain.map_err(|other| if other.kind() == Kind::Missing { error } else { other })
         }
         found => found,

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use aws_sdk_sqs::types::QueueAttributeName;
 
+use crate::again::again;
 use crate::aws::fault::fault;
 use crate::error::{Error, Kind, Result};
 
@@ -72,7 +73,16 @@ impl QueueUrl {
     }
 }
 
-/// Finds a queue by its name, URL or ARN. A URL is believed without a request.
+/// Finds a queue by its name, URL or ARN, as [`resolve`] does, and asks again what passes by itself:
+/// five times in all.
+///
+/// # Errors
+/// As [`resolve`].
+pub async fn find(client: &aws_sdk_sqs::Client, queue: &str) -> Result<QueueUrl> {
+    again(|| resolve(client, queue)).await
+}
+
+/// Finds a queue by its name, URL or ARN. It is asked for once; a URL is believed without a request.
 ///
 /// # Errors
 /// [`Kind::Missing`] where there is no such queue in the connection's region.

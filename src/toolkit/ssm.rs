@@ -21,6 +21,7 @@ use aws_sdk_ssm::types::{ParameterStringFilter, ParameterType};
 use futures_util::Stream;
 use futures_util::stream::try_unfold;
 
+use crate::again::again;
 use crate::aws::fault::fault;
 use crate::config::{Secret, parameter_name};
 use crate::error::{Error, Kind, Result};
@@ -91,6 +92,11 @@ impl NewParameter {
 /// encrypted one, `kms:Decrypt`; [`Kind::Invalid`] for what cannot be a name, of which nobody is
 /// asked.
 pub async fn get(client: &aws_sdk_ssm::Client, name: &str) -> Result<Parameter> {
+    again(|| get_once(client, name)).await
+}
+
+/// As [`get`], asked for once.
+pub(crate) async fn get_once(client: &aws_sdk_ssm::Client, name: &str) -> Result<Parameter> {
     let what = about("reading", name, client);
     check(&what, name)?;
     let request = client.get_parameter().name(name).with_decryption(true);
@@ -120,9 +126,11 @@ pub fn get_by_path<'a>(
             let Some(token) = next else { return Ok(None) };
             let request = client.get_parameters_by_path().path(path).recursive(recursive);
             let request = request.with_decryption(true).max_results(PATH_PAGE);
-            let answer = request.set_next_token(token).send().await.map_err(|error| {
-                fault(format!("reading the parameters below {path} in {}", region(client)), error)
-            })?;
+            let request = request.set_next_token(token);
+            let what = format!("reading the parameters below {path} in {}", region(client));
+            let answer =
+                again(|| async { request.clone().send().await.map_err(|e| fault(&what, e)) })
+                    .await?;
             let parameters = answer.parameters.unwrap_or_default().into_iter();
             page = parameters.filter_map(read).collect::<Vec<_>>().into_iter();
             next = answer.next_token.map(Some);
@@ -131,6 +139,8 @@ pub fn get_by_path<'a>(
 }
 
 /// Writes a parameter and gives its version. Dropped midway, it may or may not have been written.
+/// What passes by itself is tried again only where it may overwrite: a second try of a first version
+/// would meet the first.
 ///
 /// # Errors
 /// [`Kind::Conflict`] where it is there already and `overwrite` is not wanted; [`Kind::Invalid`] for
@@ -146,17 +156,20 @@ pub async fn put(client: &aws_sdk_ssm::Client, parameter: &NewParameter) -> Resu
         .set_key_id(parameter.key_id.clone())
         .set_description(parameter.description.clone())
         .overwrite(parameter.overwrite);
-    let answer = request.send().await.map_err(|error| {
-        let error = fault(&what, error);
-        if error.kind() != Kind::Conflict {
-            return error;
-        }
-        error.hint("it is there already; overwrite it, or choose another name")
-    })?;
-    Ok(answer.version)
+    let call = || async {
+        request.clone().send().await.map_err(|error| {
+            let error = fault(&what, error);
+            if error.kind() != Kind::Conflict {
+                return error;
+            }
+            error.hint("it is there already; overwrite it, or choose another name")
+        })
+    };
+    let answer = if parameter.overwrite { again(call).await } else { call().await };
+    Ok(answer?.version)
 }
 
-/// Deletes a parameter with all its versions.
+/// Deletes a parameter with all its versions. It is asked for once: a second time none is there.
 ///
 /// # Errors
 /// [`Kind::Missing`] where there is none.
@@ -189,8 +202,9 @@ pub fn list<'a>(
                     filter.map_err(|error| Error::new(Kind::Bug, what()).because(error))?;
                 request = request.parameter_filters(filter);
             }
-            let answer = request.set_next_token(token).send().await;
-            let answer = answer.map_err(|error| fault(what(), error))?;
+            let request = request.set_next_token(token);
+            let call = || async { request.clone().send().await.map_err(|e| fault(what(), e)) };
+            let answer = again(call).await?;
             let parameters = answer.parameters.unwrap_or_default().into_iter();
             let parameters = parameters.filter_map(|parameter| {
                 let kind = parameter.r#type.map(|kind| kind.as_str().to_owned());

@@ -89,7 +89,7 @@ impl Running {
         let result = ended.as_ref()?;
         Some(match result {
             Ok(report) => Ok(report.clone()),
-            Err(error) => Err(Error::new(error.kind(), error.to_string())),
+            Err(error) => Err(error.again()),
         })
     }
 }

@@ -35,10 +35,30 @@ impl HttpConnector for Endpoint {
     }
 }
 
+/// Takes no connection, and says nothing of that.
+#[derive(Debug, Clone)]
+struct Nobody;
+
+impl HttpConnector for Nobody {
+    fn call(&self, _request: HttpRequest) -> HttpConnectorFuture {
+        HttpConnectorFuture::new(async {
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            let cause = Error::new(Kind::Unreachable, "client error (Connect)");
+            let cause = cause.because("HTTP connect timeout occurred after 5s");
+            Err(ConnectorError::timeout(cause.into()))
+        })
+    }
+}
+
 /// A client that asks it, and what was told.
 async fn client(answers: usize, after: u64) -> (aws_sdk_sqs::Client, Arc<Mutex<Vec<String>>>) {
     let after = Duration::from_secs(after);
-    let endpoint = Endpoint { answers, after, asked: Arc::default() };
+    client_of(Endpoint { answers, after, asked: Arc::default() }).await
+}
+
+async fn client_of<C: HttpConnector + Clone + 'static>(
+    endpoint: C,
+) -> (aws_sdk_sqs::Client, Arc<Mutex<Vec<String>>>) {
     let http = http_client_fn(move |_, _| SharedHttpConnector::new(endpoint.clone()));
     let told = Arc::new(Mutex::new(Vec::new()));
     let tell = Arc::clone(&told);
@@ -71,12 +91,32 @@ async fn who_does_not_answer_is_told_of_once_and_given_up() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_takes_no_connection_is_told_of_and_named() {
+    let (client, told) = client_of(Nobody).await;
+    let began = Instant::now();
+    let error = ask(&client).await.unwrap_err();
+    assert_eq!(*told.lock().unwrap(), ["http://127.0.0.1:9 20"], "before the connection ends");
+    assert_eq!(
+        error.to_string(),
+        "looking up queue orders: no answer from http://127.0.0.1:9: \
+         HTTP connect timeout occurred after 5s"
+    );
+    assert_eq!((error.kind(), error.exit_code()), (Kind::Transient, 69));
+    ask(&client).await.unwrap_err();
+    assert_eq!(began.elapsed().as_secs(), 7, "the second one is given 2 s");
+
+    let receive = client.receive_message().queue_url("http://127.0.0.1:9/000000000000/orders");
+    let error = fault("receiving", receive.send().await.unwrap_err());
+    assert!(error.to_string().contains("no answer from http://127.0.0.1:9: HTTP"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_answer_that_is_late_is_told_of_and_taken() {
     let (client, told) = client(9, 15).await;
     ask(&client).await.unwrap();
     ask(&client).await.unwrap();
     assert_eq!(told.lock().unwrap().len(), 1);
-    let (client, told) = self::client(9, 4).await;
+    let (client, told) = self::client(9, 3).await;
     ask(&client).await.unwrap();
     assert!(told.lock().unwrap().is_empty());
 }

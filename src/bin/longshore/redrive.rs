@@ -5,10 +5,10 @@ use std::time::Duration;
 use longshore::aws::Aws;
 use longshore::error::{Error, Kind, Result};
 use longshore::shutdown::{Shutdown, signals::Stop};
+use longshore::toolkit::sqs;
 use longshore::toolkit::sqs::redrive::{
     self, End, Ending, Filter, MOST_HELD, MOST_TWICE, Options, Rate, Summary,
 };
-use longshore::toolkit::sqs::resolve;
 use longshore::units;
 use serde_json::json;
 
@@ -163,7 +163,7 @@ async fn move_messages(args: &Args) -> Result<Summary> {
 
 async fn end(connections: &Aws, place: Place) -> Result<End> {
     let client = connections.connect(&place.aws).await?.sqs;
-    let url = resolve(&client, &place.queue).await?;
+    let url = sqs::find(&client, &place.queue).await?;
     Ok(End { client, url })
 }
 

@@ -50,7 +50,7 @@ pub(crate) fn waiting(text: impl fmt::Display) {
     }
 }
 
-/// Only what went wrong is told from now on, and what was asked for.
+/// What is waited for is told no more.
 pub(crate) fn be_quiet() {
     QUIET.store(true, Ordering::Relaxed);
 }

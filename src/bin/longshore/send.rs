@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use longshore::error::{Error, Kind, Result};
 use longshore::payload::codec::Format;
 use longshore::toolkit::outbox::Outbox;
-use longshore::toolkit::sqs::{self, Queue, Sender, resolve};
+use longshore::toolkit::sqs::{self, Queue, Sender};
 use longshore::toolkit::transport::SendReport;
 use longshore::units;
 use serde_json::json;
@@ -164,7 +164,7 @@ async fn outlet(args: &Args) -> Result<Outlet> {
     }
     let place = args.reach.queue(args.queue.as_deref().unwrap_or_default())?;
     let connection = connections().connect(&place.aws).await?;
-    let url = resolve(&connection.sqs, &place.queue).await?;
+    let url = sqs::find(&connection.sqs, &place.queue).await?;
     let client = connection.sqs.clone();
     let to = if args.is_one() {
         To::One { queue: Queue::new(client, url.as_str()), name: url.name().to_owned() }

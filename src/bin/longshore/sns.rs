@@ -6,7 +6,7 @@ use futures_util::TryStreamExt;
 use longshore::aws::Connection;
 use longshore::error::{Error, Kind, Result};
 use longshore::toolkit::sns::{self, Endpoint, NewTopic, Subscription, Wishes};
-use longshore::toolkit::sqs::resolve;
+use longshore::toolkit::sqs;
 use serde_json::{Value, json};
 
 use crate::consent;
@@ -198,7 +198,7 @@ async fn subscribe(reach: &Reach, wanted: Subscribe, told: &Told) -> Result<()> 
         To { queue, .. } => {
             let place = reach.queue(&queue.unwrap_or_default())?;
             let sqs = connections().connect(&place.aws).await?.sqs;
-            let url = resolve(&sqs, &place.queue).await?;
+            let url = sqs::find(&sqs, &place.queue).await?;
             let made = sns::subscribe_queue(&client, &arn, &sqs, &url, &wishes).await?;
             tell_subscription(told, &made);
             return Ok(());

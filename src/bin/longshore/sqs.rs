@@ -202,6 +202,6 @@ async fn client(reach: &Reach) -> Result<aws_sdk_sqs::Client> {
 pub(crate) async fn find(reach: &Reach, queue: &str) -> Result<(aws_sdk_sqs::Client, QueueUrl)> {
     let place = reach.queue(queue)?;
     let client = connections().connect(&place.aws).await?.sqs;
-    let url = sqs::resolve(&client, &place.queue).await?;
+    let url = sqs::find(&client, &place.queue).await?;
     Ok((client, url))
 }

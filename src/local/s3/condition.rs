@@ -1,4 +1,4 @@
-//! What a request requires of the object that is there.
+//! `If-Match` and `If-None-Match`: looked at before a change, and before a read.
 
 use s3s::dto::{ETag, ETagCondition};
 use s3s::{S3Error, S3Result, s3_error};

@@ -70,10 +70,10 @@ impl<O: Addressee> Batches<O> {
     }
 
     /// Reports the next message as one that cannot be sent, and why.
-    pub(crate) fn refuse(&mut self, why: impl Into<String>) {
+    pub(crate) fn refuse(&mut self, why: impl Into<Box<dyn std::error::Error + Send + Sync>>) {
         let number = self.number();
         let what = format!("message {} for {}", number + 1, self.to.name());
-        self.report.failed.push((number, Error::new(Kind::Invalid, what).because(why.into())));
+        self.report.failed.push((number, Error::new(Kind::Invalid, what).because(why)));
     }
 
     const fn number(&mut self) -> u64 {

@@ -46,7 +46,8 @@ impl Bucket {
     /// there, what is written within the moment between the two calls is lost.
     ///
     /// # Errors
-    /// [`Kind::Conflict`] where another object lies there by now, [`Kind::Invalid`] where the server
+    /// [`Kind::Conflict`] where another object lies there by now, [`Kind::Transient`] where another
+    /// request is at it however often it is asked, [`Kind::Invalid`] where the server
     /// says that it does not know the condition: both times nothing is deleted. Else what S3 says.
     pub async fn delete_unchanged(&self, key: &str, facts: &Facts) -> Result<()> {
         let act = self.act("deleting", ACTION, key);
@@ -67,12 +68,18 @@ impl Bucket {
             match super::code(&error) {
                 // Also the answer to a second try whose first one was heard.
                 Some("NoSuchKey") => Ok(()),
-                Some("PreconditionFailed" | "ConditionalRequestConflict") => Err(anew()),
+                Some("PreconditionFailed") => Err(anew()),
+                // Another request is at the same object; what became of it is known after it.
+                Some("ConditionalRequestConflict") => Err(Error::new(Kind::Transient, act.what())
+                    .because("somebody writes or deletes it at the same time")
+                    .hint("what lies there now was not deleted; copy or move it again")
+                    .answered()),
                 Some("NotImplemented") => Err(Error::new(Kind::Invalid, act.what())
                     .because(
                         "this server cannot delete under the condition that nobody has written",
                     )
-                    .hint("it was not deleted; delete it by itself when nobody writes to it")),
+                    .hint("it was not deleted; delete it by itself when nobody writes to it")
+                    .answered()),
                 _ => Err(act.refused(error)),
             }
         })

@@ -81,7 +81,8 @@ impl Fetched {
             let size = units::count(self.facts.size, "byte");
             let what = format!("reading {}: it has {size}", self.facts.path);
             return Err(Error::new(Kind::Invalid, what)
-                .hint("take it as a stream, or download it into a file"));
+                .hint("take it as a stream, or download it into a file")
+                .answered());
         }
         let Some(first) = self.next().await? else { return Ok(Bytes::new()) };
         let mut all = BytesMut::from(first);

@@ -1,5 +1,4 @@
-//! A topic as the outlet of loads, one message or a batch as the SDK wants it, and what SNS answered to
-//! each.
+//! One message or a batch as the SDK wants it, and what SNS answered to each.
 
 use std::collections::HashMap;
 

@@ -59,7 +59,8 @@ impl Publisher {
     /// may not have been published.
     ///
     /// # Errors
-    /// [`Kind::Invalid`](crate::error::Kind::Invalid) where SNS would refuse it, known before it is asked; else as SNS says.
+    /// [`Kind::Invalid`](crate::error::Kind::Invalid) where SNS would refuse it, known before it is
+    /// asked; else as SNS says.
     pub async fn publish(&self, message: &Outgoing) -> Result<Sent> {
         self.0.to.publish(message).await
     }
@@ -77,7 +78,7 @@ impl Publisher {
 
     /// Reports the next message as one that cannot be published, and why: the source has it, and it
     /// is none.
-    pub fn refuse(&mut self, why: impl Into<String>) {
+    pub fn refuse(&mut self, why: impl Into<Box<dyn std::error::Error + Send + Sync>>) {
         self.0.refuse(why);
     }
 

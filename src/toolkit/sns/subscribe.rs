@@ -7,6 +7,7 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use futures_util::stream::try_unfold;
 use futures_util::{Stream, StreamExt};
 
+use crate::again::again;
 use crate::aws::fault::fault;
 use crate::error::{Error, Kind, Result};
 use crate::toolkit::sqs::{self, QueueUrl, policy};
@@ -101,11 +102,14 @@ pub async fn subscribe(
     for (name, value) in wishes.attributes() {
         request = request.attributes(name, value);
     }
-    let arn = match request.send().await {
-        Ok(answer) => answer.subscription_arn.filter(|arn| arn.starts_with("arn:")),
-        Err(error) if is_there_already(&error) => None,
-        Err(error) => return Err(fault(what, error)),
-    };
+    let arn = again(|| async {
+        match request.clone().send().await {
+            Ok(answer) => Ok(answer.subscription_arn.filter(|arn| arn.starts_with("arn:"))),
+            Err(error) if is_there_already(&error) => Ok(None),
+            Err(error) => Err(fault(&what, error)),
+        }
+    })
+    .await?;
     let arn = match arn {
         Some(arn) => Some(arn),
         None => subscribed(client, topic_arn, protocol, address).await?.and_then(|known| known.arn),
@@ -137,8 +141,9 @@ async fn bring_up_to_date(
             continue;
         }
         let request = client.set_subscription_attributes().subscription_arn(arn);
-        let answer = request.attribute_name(name).attribute_value(wanted).send().await;
-        answer.map_err(|error| fault(format!("setting {name} of subscription {arn}"), error))?;
+        let request = request.attribute_name(name).attribute_value(wanted);
+        let what = format!("setting {name} of subscription {arn}");
+        again(|| async { request.clone().send().await.map_err(|e| fault(&what, e)) }).await?;
     }
     Ok(is_pending)
 }
@@ -202,8 +207,8 @@ pub async fn unsubscribe(client: &aws_sdk_sns::Client, subscription_arn: &str) -
             .because("it is no ARN")
             .hint("one that waits to be confirmed has none; SNS ends it after 48 hours"));
     }
-    let answer = client.unsubscribe().subscription_arn(subscription_arn).send().await;
-    answer.map(drop).map_err(|error| fault(what, error))
+    let request = client.unsubscribe().subscription_arn(subscription_arn);
+    again(|| async { request.clone().send().await.map_err(|e| fault(&what, e)) }).await.map(drop)
 }
 
 /// The subscriptions of a topic, page by page, in no order that SNS promises.
@@ -219,9 +224,11 @@ pub fn subscriptions<'a>(
             }
             let Some(token) = next else { return Ok(None) };
             let request = client.list_subscriptions_by_topic().topic_arn(topic_arn);
-            let answer = request.set_next_token(token).send().await.map_err(|error| {
-                fault(format!("listing the subscriptions of topic {topic_arn}"), error)
-            })?;
+            let request = request.set_next_token(token);
+            let what = format!("listing the subscriptions of topic {topic_arn}");
+            let answer =
+                again(|| async { request.clone().send().await.map_err(|e| fault(&what, e)) })
+                    .await?;
             page = answer.subscriptions.unwrap_or_default().into_iter();
             next = answer.next_token.map(Some);
         }
@@ -244,8 +251,8 @@ pub async fn subscription_attributes(
     subscription_arn: &str,
 ) -> Result<BTreeMap<String, String>> {
     let request = client.get_subscription_attributes().subscription_arn(subscription_arn);
-    let answer = request.send().await.map_err(|error| {
-        fault(format!("reading the attributes of subscription {subscription_arn}"), error)
-    })?;
+    let what = format!("reading the attributes of subscription {subscription_arn}");
+    let answer =
+        again(|| async { request.clone().send().await.map_err(|e| fault(&what, e)) }).await?;
     Ok(answer.attributes.unwrap_or_default().into_iter().collect())
 }

@@ -6,6 +6,7 @@ use aws_sdk_sns::types::Tag;
 use futures_util::stream::try_unfold;
 use futures_util::{Stream, StreamExt};
 
+use crate::again::again;
 use crate::aws::fault::fault;
 use crate::error::{Error, Kind, Result};
 
@@ -36,7 +37,8 @@ pub async fn create(client: &aws_sdk_sns::Client, topic: &NewTopic) -> Result<St
     if topic.name.strip_suffix(".fifo").is_some() {
         request = request.attributes("FifoTopic", "true");
     }
-    let answer = request.send().await.map_err(|error| fault(&what, error))?;
+    let answer =
+        again(|| async { request.clone().send().await.map_err(|e| fault(&what, e)) }).await?;
     answer
         .topic_arn
         .ok_or_else(|| Error::new(Kind::Transient, what).because("the answer holds no ARN"))
@@ -44,8 +46,9 @@ pub async fn create(client: &aws_sdk_sns::Client, topic: &NewTopic) -> Result<St
 
 /// Deletes a topic with all its subscriptions. One that is gone already is no error to SNS.
 pub async fn delete(client: &aws_sdk_sns::Client, topic_arn: &str) -> Result<()> {
-    let answer = client.delete_topic().topic_arn(topic_arn).send().await;
-    answer.map(drop).map_err(|error| fault(format!("deleting topic {topic_arn}"), error))
+    let request = client.delete_topic().topic_arn(topic_arn);
+    let what = format!("deleting topic {topic_arn}");
+    again(|| async { request.clone().send().await.map_err(|e| fault(&what, e)) }).await.map(drop)
 }
 
 /// Whether there is a topic of this name or ARN.
@@ -103,10 +106,11 @@ pub fn list<'a>(
                 return Ok(Some((arn, (page, next))));
             }
             let Some(token) = next else { return Ok(None) };
-            let answer = client.list_topics().set_next_token(token).send().await;
-            let answer = answer.map_err(|error| {
-                fault(format!("listing the topics of {}", region(client)), error)
-            })?;
+            let request = client.list_topics().set_next_token(token);
+            let what = format!("listing the topics of {}", region(client));
+            let answer =
+                again(|| async { request.clone().send().await.map_err(|e| fault(&what, e)) })
+                    .await?;
             let arns = answer.topics.unwrap_or_default().into_iter();
             page = arns.filter_map(|topic| topic.topic_arn).collect::<Vec<_>>().into_iter();
             next = answer.next_token.map(Some);
@@ -122,9 +126,10 @@ pub async fn attributes(
     client: &aws_sdk_sns::Client,
     topic_arn: &str,
 ) -> Result<BTreeMap<String, String>> {
-    let answer = client.get_topic_attributes().topic_arn(topic_arn).send().await;
-    let answer = answer
-        .map_err(|error| fault(format!("reading the attributes of topic {topic_arn}"), error))?;
+    let request = client.get_topic_attributes().topic_arn(topic_arn);
+    let what = format!("reading the attributes of topic {topic_arn}");
+    let answer =
+        again(|| async { request.clone().send().await.map_err(|e| fault(&what, e)) }).await?;
     Ok(answer.attributes.unwrap_or_default().into_iter().collect())
 }
 

@@ -9,7 +9,7 @@ use futures_util::Stream;
 use super::decode::received;
 use super::poll::poll;
 use super::settle::{self, seconds};
-use super::{LONGEST_LEASE, QueueUrl, Target, resolve, single};
+use super::{LONGEST_LEASE, QueueUrl, Target, find, single};
 use crate::aws::batch::MOST_ENTRIES;
 use crate::aws::{Aws, Found};
 use crate::error::{Error, Kind, Result};
@@ -116,7 +116,7 @@ impl Queue {
         if let Some(url) = &*found {
             return Ok(QueueUrl(url.clone()));
         }
-        let url = resolve(&self.client, &self.address).await?;
+        let url = find(&self.client, &self.address).await?;
         *found = Some(url.0.clone());
         Ok(url)
     }

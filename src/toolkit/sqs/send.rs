@@ -112,7 +112,7 @@ impl Sender {
 
     /// Reports the next message as one that cannot be sent, and why: the source has it, and it is
     /// none.
-    pub fn refuse(&mut self, why: impl Into<String>) {
+    pub fn refuse(&mut self, why: impl Into<Box<dyn std::error::Error + Send + Sync>>) {
         self.0.refuse(why);
     }
 

@@ -9,7 +9,8 @@ use futures_util::Stream;
 use futures_util::stream::try_unfold;
 use tokio::time::{Instant, sleep};
 
-use super::{QueueUrl, resolve};
+use super::{QueueUrl, find};
+use crate::again::{AFTER_FAILURE, Failed, again, again_after};
 use crate::aws::fault::fault;
 use crate::error::{Error, Kind, Result};
 
@@ -66,24 +67,42 @@ pub async fn create(
         request = request.attributes(QueueAttributeName::FifoQueue, "true");
     }
     let mut rest = Rest::default();
+    let call = || async {
+        request.clone().send().await.map_err(|error| {
+            let rests = says(&error, "QueueDeletedRecently");
+            let exists = ["QueueNameExists", "QueueAlreadyExists"];
+            let exists = exists.iter().any(|code| says(&error, code));
+            let error =
+                fault(format!("creating queue {} in {}", queue.name, region(client)), error);
+            let error = if exists { other_attributes(&queue.name, error) } else { error };
+            Refused { error, rests }
+        })
+    };
     loop {
-        let answer = match request.clone().send().await {
+        let answer = match again_after(AFTER_FAILURE, call).await {
             Ok(answer) => answer,
-            Err(error) if says(&error, "QueueDeletedRecently") && rest.goes_on() => {
+            Err(refused) if refused.rests && rest.goes_on() => {
                 rest.wait(&mut on_wait).await;
                 continue;
             }
-            Err(error) => {
-                let exists = ["QueueNameExists", "QueueAlreadyExists"];
-                let exists = exists.iter().any(|code| says(&error, code));
-                let error =
-                    fault(format!("creating queue {} in {}", queue.name, region(client)), error);
-                return Err(if exists { other_attributes(&queue.name, error) } else { error });
-            }
+            Err(refused) => return Err(refused.error),
         };
         let missing = || Error::new(Kind::Transient, format!("creating queue {}", queue.name));
         let url = answer.queue_url.ok_or_else(|| missing().because("the answer holds no URL"))?;
         return Ok(QueueUrl(url));
+    }
+}
+
+/// Why a queue was not created.
+struct Refused {
+    error: Error,
+    /// SQS withholds its name.
+    rests: bool,
+}
+
+impl Failed for Refused {
+    fn passing(&self) -> Option<&Error> {
+        self.error.passing()
     }
 }
 
@@ -94,7 +113,7 @@ fn other_attributes(name: &str, error: Error) -> Error {
 }
 
 /// Deletes a queue with all its messages. One that is gone already is an error: it may have been
-/// meant for another region.
+/// meant for another region. So it is asked for once: a second time would tell nothing.
 pub async fn delete(client: &aws_sdk_sqs::Client, url: &QueueUrl) -> Result<()> {
     let request = client.delete_queue().queue_url(url.as_str());
     let answer = request.send().await;
@@ -104,7 +123,8 @@ pub async fn delete(client: &aws_sdk_sqs::Client, url: &QueueUrl) -> Result<()> 
 /// Deletes all messages of a queue, those in flight included; SQS takes up to a minute.
 ///
 /// SQS refuses to do so twice within a minute: then `on_wait` is told once how long that may take,
-/// and it is waited out, for messages that were sent since the first time.
+/// and it is waited out, for messages that were sent since the first time. What fails otherwise is
+/// not asked for again.
 pub async fn purge(
     client: &aws_sdk_sqs::Client,
     url: &QueueUrl,
@@ -127,7 +147,7 @@ pub async fn purge(
 /// # Errors
 /// Where that cannot be known.
 pub async fn exists(client: &aws_sdk_sqs::Client, queue: &str) -> Result<bool> {
-    let asked = async { arn(client, &resolve(client, queue).await?).await };
+    let asked = async { arn(client, &find(client, queue).await?).await };
     match asked.await {
         Ok(_) => Ok(true),
         Err(error) if error.kind() == Kind::Missing => Ok(false),
@@ -153,9 +173,10 @@ pub fn list<'a>(
                 "" => request,
                 prefix => request.queue_name_prefix(prefix),
             };
-            let answer = request.send().await.map_err(|error| {
-                fault(format!("listing the queues of {}", region(client)), error)
-            })?;
+            let what = format!("listing the queues of {}", region(client));
+            let answer =
+                again(|| async { request.clone().send().await.map_err(|e| fault(&what, e)) })
+                    .await?;
             page = answer.queue_urls.unwrap_or_default().into_iter();
             next = answer.next_token.map(Some);
         }
@@ -168,9 +189,10 @@ pub async fn attributes(
     url: &QueueUrl,
 ) -> Result<BTreeMap<String, String>> {
     let request = client.get_queue_attributes().queue_url(url.as_str());
-    let answer = request.attribute_names(QueueAttributeName::All).send().await;
+    let request = request.attribute_names(QueueAttributeName::All);
+    let what = about("reading the attributes of", client, url);
     let answer =
-        answer.map_err(|error| fault(about("reading the attributes of", client, url), error))?;
+        again(|| async { request.clone().send().await.map_err(|e| fault(&what, e)) }).await?;
     let all = answer.attributes.unwrap_or_default().into_iter();
     Ok(all.map(|(name, value)| (name.as_str().to_owned(), value)).collect())
 }
@@ -186,8 +208,8 @@ pub async fn set_attributes(
     for (name, value) in attributes {
         request = request.attributes(name.as_str().into(), value);
     }
-    let answer = request.send().await;
-    answer.map(drop).map_err(|error| fault(about("changing the attributes of", client, url), error))
+    let what = about("changing the attributes of", client, url);
+    again(|| async { request.clone().send().await.map_err(|e| fault(&what, e)) }).await.map(drop)
 }
 
 /// The ARN of a queue.

@@ -10,9 +10,10 @@ use crate::outcome::IntoOutcome;
 impl<S: Clone + Send + Sync + 'static> Builder<S> {
     /// Handles every message of `[queue.NAME]` that no event route takes, up to `most` at once: as
     /// many as are there, and those of the next 50 ms, but never more than the queue's `concurrency`,
-    /// which counts messages and not calls: 10, unless the settings say more. A message of a FIFO group
-    /// has those before it in the same call or settled. The function gets one extractor of each message, or several as a
-    /// tuple, and the worker's state; what it returns decides over each, in their order.
+    /// which counts messages and not calls: 10, unless the settings say more. A message of a FIFO
+    /// group has those before it in the same call or settled. The function gets one extractor of
+    /// each message, or several as a tuple, and the worker's state; what it returns decides over
+    /// each, in their order.
     ///
     /// ```no_run
     /// use longshore::handler::extract::{Json, MessageId};

@@ -7,6 +7,8 @@ use super::ground::{Ground, embedded, on_ministack, stop};
 use crate::support::{
     aws,
     daemon::{longshore, program},
+    exchange::Exchange,
+    proxy::Fault,
     venv,
 };
 
@@ -267,6 +269,24 @@ async fn what_is_too_large_is_put_into_s3_and_pointed_to() {
         assert_eq!(read[0].1, attributes(&[("ExtendedPayloadSize", "Number", "5")]));
         let wrong = longshore(["send", "q", "x", "--offload", "bodies"]);
         wrong.endpoint(&ground.upstream).finish().expect(64, &["s3://BUCKET/PREFIX"]);
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_s3_refuses_is_no_mistake_on_the_command_line() {
+    let ground = embedded();
+    ground.queue("q", &[]).await;
+    aws::s3(&ground.upstream).create_bucket().bucket("bodies").send().await.unwrap();
+    let refusal = "<Error><Code>InvalidArgument</Code><Message>no</Message></Error>".to_owned();
+    let is_put = |seen: &Exchange| seen.operation() == "PutObject";
+    ground.proxy.on(3, is_put, Fault::Answer(400, refusal));
+    std::fs::write(ground.path("body"), "too large").unwrap();
+    let file = ground.path("body").display().to_string();
+    let send = ["send", "q", "--offload", "s3://bodies", "--offload-above", "4", "--file", &file];
+    // One goes by itself, two go in a batch.
+    for more in [&[][..], &[file.as_str()]] {
+        let send = longshore(send).args(more).endpoint(&ground.proxy.endpoint());
+        send.finish().expect(69, &["InvalidArgument"]);
     }
 }
 

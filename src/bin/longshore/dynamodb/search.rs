@@ -57,8 +57,8 @@ pub(crate) struct Scan {
     #[arg(long, value_name = "DURATION", value_parser = units::duration)]
     max_age: Option<Duration>,
     /// Where the cache lies, in place of the user's cache directory
-    #[arg(long, value_name = "DIR")]
-    cache_dir: Option<PathBuf>,
+    #[arg(long, visible_alias = "cache-dir", value_name = "DIR")]
+    cache_directory: Option<PathBuf>,
     /// No more than so many
     #[arg(long, alias = "max-items", value_name = "COUNT")]
     max: Option<u64>,
@@ -128,7 +128,7 @@ fn value(key: &KeyAttribute, text: &str) -> Result<Value> {
 
 pub(super) async fn scan(reach: &Reach, scan: Scan) -> Result<()> {
     let mut table = find(reach, &scan.table).await?;
-    if let Some(directory) = scan.cache_dir {
+    if let Some(directory) = scan.cache_directory {
         table = table.cache_in(directory);
     }
     let most = scan.max.unwrap_or(u64::MAX);
@@ -143,7 +143,7 @@ pub(super) async fn scan(reach: &Reach, scan: Scan) -> Result<()> {
     if !cached.is_kept {
         say::note(
             "the cache could not be written; name a directory that this user may write to, with \
-             --cache-dir",
+             --cache-directory",
         );
     }
     let most = usize::try_from(most).unwrap_or(usize::MAX);

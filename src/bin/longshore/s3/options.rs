@@ -40,7 +40,7 @@ pub(crate) struct Download {
     cached: bool,
     /// Where it is kept [default: `$CACHE_DIRECTORY/s3`, else `$XDG_CACHE_HOME/longshore/s3`, else
     /// `~/.cache/longshore/s3`]
-    #[arg(long, value_name = "DIR", requires = "cached")]
+    #[arg(long, visible_alias = "cache-dir", value_name = "DIR", requires = "cached")]
     cache_directory: Option<PathBuf>,
     /// Keep so much at most, and never more than 5 % of the free disk [default: 1GB]
     #[arg(long, value_name = "SIZE", requires = "cached", value_parser = units::size)]

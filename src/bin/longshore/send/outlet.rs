@@ -71,7 +71,7 @@ impl Outlet {
         let message = match self.offloaded(message).await {
             Ok(message) => message,
             Err(error) if error.kind() == Kind::Invalid => {
-                self.refuse(error.told());
+                self.refuse(error);
                 return Ok(());
             }
             Err(error) => return Err(error),
@@ -101,7 +101,7 @@ impl Outlet {
     }
 
     /// Reports the next message as one that cannot be sent.
-    pub(crate) fn refuse(&mut self, why: String) {
+    pub(crate) fn refuse(&mut self, why: impl Into<Box<dyn std::error::Error + Send + Sync>>) {
         match &mut self.to {
             To::Queue(sender) => sender.refuse(why),
             To::One { .. } | To::Outbox(_) => self.fail(why),

@@ -98,6 +98,32 @@ async fn a_move_whose_delete_got_no_answer_ends_well() {
 }
 
 #[tokio::test]
+async fn a_delete_that_meets_another_request_asks_again_what_became_of_it() {
+    let server = embedded();
+    let answer = "<Error><Code>ConditionalRequestConflict</Code><Message>x</Message></Error>";
+    // S3's words for requests at the same time; then the object is the same one, or gone.
+    for (after, ends_well) in
+        [(None, true), (Some("NoSuchKey"), true), (Some("PreconditionFailed"), false)]
+    {
+        let proxy = Proxy::start(&server.endpoint());
+        proxy.on(1, call("DeleteObject", 0), Fault::Answer(409, answer.to_owned()));
+        if let Some(code) = after {
+            let status = if code == "NoSuchKey" { 404 } else { 412 };
+            let told = answer.replace("ConditionalRequestConflict", code);
+            proxy.on(1, call("DeleteObject", 0), Fault::Answer(status, told));
+        }
+        let from = bucket(&proxy.endpoint(), "my-bucket").await;
+        from.put("k", "x", &Put::new()).await.unwrap();
+        let moved = from.move_to("k", &from.path("to"), &Put::new()).await;
+        assert_eq!(proxy.of("DeleteObject").len(), 2, "{after:?}");
+        match moved {
+            Ok(()) => assert!(ends_well, "{after:?}"),
+            Err(error) => assert!(!ends_well && error.kind() == Kind::Conflict, "{error}"),
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_server_without_conditional_deletes_deletes_nothing() {
     let server = embedded();
     let proxy = Proxy::start(&server.endpoint());
@@ -108,6 +134,7 @@ async fn a_server_without_conditional_deletes_deletes_nothing() {
     from.put("k", "x", &Put::new()).await.unwrap();
     let error = from.move_to("k", &from.path("to"), &Put::new()).await.unwrap_err();
     assert!(error.to_string().contains("delete it by itself when nobody writes"), "{error}");
+    assert_eq!(error.exit_code(), 69, "the server said it");
     assert_eq!(proxy.of("DeleteObject").len(), 1, "it would say the same again");
     assert!(from.exists("k").await.unwrap());
 }
