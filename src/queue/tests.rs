@@ -130,7 +130,7 @@ impl Stages {
     async fn fails_again(&mut self, ticket: Ticket, times: u32) {
         for _ in 0..times {
             let next = self.pause.as_ref().and_then(Pause::next_try).unwrap();
-            tokio::time::sleep_until(next).await;
+            sleep_until(next).await;
             self.probe();
             assert_eq!(self.items[&ticket].stage, Stage::Running);
             self.ends(ticket, unavailable());
