@@ -10,8 +10,8 @@ const LONG: Duration = Duration::from_mins(2);
 /// Whoever waits for time is let go in the end, and finds that it has passed.
 pub(crate) fn stand_still() -> Sender<()> {
     tokio::time::pause();
-    let (hold, held) = channel();
+    let (hold, dropped) = channel();
     // Time that is paused goes on while nothing else does, but not while a thread is blocked.
-    tokio::task::spawn_blocking(move || held.recv_timeout(LONG));
+    tokio::task::spawn_blocking(move || dropped.recv_timeout(LONG));
     hold
 }
