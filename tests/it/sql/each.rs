@@ -161,9 +161,9 @@ async fn waiting_for_many_locks_comes_to_an_end() {
     let units = (1..=100).map(|id| unit("", &[json!({"id": id})])).collect();
     let fates = database.insert_each("shop", "busy", units).await;
     assert!(matches!(fates[0], Fate::Done), "{:?}", fates[0]);
-    let kinds = fates[1..].iter().map(|fate| match fate {
-        Fate::Failed(error) => error.kind(),
-        _ => panic!("{fate:?}"),
+    let kinds = fates[1..].iter().map(|fate| {
+        let Fate::Failed(error) = fate else { panic!("{fate:?}") };
+        error.kind()
     });
     let kinds: Vec<Fault> = kinds.collect();
     let judged = kinds.iter().take_while(|kind| **kind == Fault::Transient).count();
