@@ -1,5 +1,8 @@
 //! How long to wait before the next attempt. Pure: the dice are passed in.
 
+#[cfg(all(test, any(feature = "queue", feature = "redis")))]
+pub(crate) mod still;
+
 use std::time::Duration;
 
 /// Exponential delays between two bounds, half of each left to chance.

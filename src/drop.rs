@@ -5,9 +5,10 @@
 //! name may be there with nothing in it. All of it blocks: call it off the runtime's threads.
 
 use std::ffi::OsStr;
-use std::fs::File;
+use std::fs::{File, Metadata, Permissions};
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -28,6 +29,26 @@ pub enum Existing {
     Replace,
 }
 
+/// What a file gets besides its contents and its name.
+#[derive(Debug)]
+pub(crate) struct Looks {
+    /// Less the umask.
+    mode: u32,
+    modified: Option<SystemTime>,
+    /// The file in whose place it comes: its mode stays, and its owner where we may give files away.
+    like: Option<Metadata>,
+}
+
+impl Looks {
+    /// A spool's group can read what is dropped.
+    pub(crate) const DROPPED: Self = Self { mode: 0o660, modified: None, like: None };
+
+    /// Of a file that somebody asked for, in the place of what is there.
+    pub(crate) const fn asked_for(modified: Option<SystemTime>, like: Option<Metadata>) -> Self {
+        Self { mode: 0o666, modified, like }
+    }
+}
+
 /// Drops everything that `contents` yields as `name` into `directory`; the number of bytes.
 ///
 /// The mode is 0660 less the umask, so that a spool's group can read it. When it returns, the file
@@ -42,18 +63,18 @@ pub fn file(
     contents: &mut dyn Read,
     existing: Existing,
 ) -> Result<u64> {
-    dated(directory, name, contents, existing, None)
+    looking(directory, name, contents, existing, &Looks::DROPPED)
 }
 
-/// As [`file`], with the time of change that it is to have.
-pub(crate) fn dated(
+/// As [`file`], with looks of its own.
+pub(crate) fn looking(
     directory: &Path,
     name: &OsStr,
     contents: &mut dyn Read,
     existing: Existing,
-    modified: Option<SystemTime>,
+    looks: &Looks,
 ) -> Result<u64> {
-    whole(&open(directory)?, name, contents, existing, modified)
+    whole(&open(directory)?, name, contents, existing, looks)
         .map_err(|error| error.within(&directory.display().to_string()))
 }
 
@@ -71,7 +92,7 @@ pub(crate) fn into(
     contents: &mut dyn Read,
     existing: Existing,
 ) -> std::result::Result<u64, Fault> {
-    whole(directory, name, contents, existing, None)
+    whole(directory, name, contents, existing, &Looks::DROPPED)
 }
 
 fn whole(
@@ -79,9 +100,9 @@ fn whole(
     name: &OsStr,
     contents: &mut dyn Read,
     existing: Existing,
-    modified: Option<SystemTime>,
+    looks: &Looks,
 ) -> std::result::Result<u64, Fault> {
-    let bytes = unsynced(directory, name, contents, existing, modified)?;
+    let bytes = unsynced(directory, name, contents, existing, looks)?;
     sync(directory, name)?;
     Ok(bytes)
 }
@@ -92,10 +113,10 @@ pub(crate) fn unsynced(
     name: &OsStr,
     contents: &mut dyn Read,
     existing: Existing,
-    modified: Option<SystemTime>,
+    looks: &Looks,
 ) -> std::result::Result<u64, Fault> {
     let temporary = format!("{TEMPORARY_PREFIX}{:016x}.tmp", fastrand::u64(..));
-    let written = write(directory, &temporary, contents, modified).and_then(|bytes| {
+    let written = write(directory, &temporary, contents, looks).and_then(|bytes| {
         settle_name(directory, &temporary, name, existing)?;
         Ok(bytes)
     });
@@ -177,14 +198,22 @@ fn write(
     directory: &impl AsFd,
     temporary: &str,
     contents: &mut dyn Read,
-    modified: Option<SystemTime>,
+    looks: &Looks,
 ) -> Step<u64> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-    let handle = rustix::fs::openat(directory, temporary, flags, Mode::from_raw_mode(0o660))
+    // What others may see of the older one is set before there is anything to see.
+    let mode = if looks.like.is_some() { 0o600 } else { looks.mode };
+    let handle = rustix::fs::openat(directory, temporary, flags, Mode::from_raw_mode(mode))
         .map_err(|error| ("creating a temporary file for", error.into()))?;
     let mut file = File::from(handle);
+    if let Some(like) = &looks.like {
+        // Only root gives a file to others.
+        let _kept = fchown(&file, Some(like.uid()), Some(like.gid()));
+        let permissions = Permissions::from_mode(like.mode() & 0o777);
+        file.set_permissions(permissions).map_err(|error| ("setting the mode of", error))?;
+    }
     let bytes = io::copy(contents, &mut file).map_err(|error| ("writing", error))?;
-    if let Some(modified) = modified {
+    if let Some(modified) = looks.modified {
         file.set_modified(modified).map_err(|error| ("dating", error))?;
     }
     file.sync_all().map_err(|error| ("syncing", error))?;

@@ -243,7 +243,9 @@ fn advice(kind: Kind) -> Option<&'static str> {
             "check the credentials: [aws] in the settings, the AWS_* environment, the AWS profile \
              or the role of this host",
         ),
-        Kind::Denied => Some("allow this action for the identity that `longshore check` names"),
+        Kind::Denied => {
+            Some("allow this action for the identity that `longshore check --aws` names")
+        }
         Kind::Unreachable => {
             Some("check endpoint_url, the region's name and the network of this host")
         }

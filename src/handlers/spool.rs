@@ -10,9 +10,9 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use crate::config;
-use crate::drop::{self, Existing};
+use crate::drop::{self, Existing, Looks};
 use crate::handler::{BoxHandler, Delivery, Turns, Verdict};
-use crate::key;
+use crate::key::{self, KeyFault};
 use crate::message::Message;
 use crate::outcome::{Outcome, Unavailable};
 use crate::template::Template;
@@ -62,7 +62,10 @@ fn name_of(template: &Template, message: &Message) -> Result<String, String> {
     let name = key::encode(&key).map_err(|fault| fault.to_string())?;
     // A spool would leave it alone for ever, and a part of it may be what somebody sent.
     if name.starts_with('.') || key::is_temporary(OsStr::new(&name), &[]) {
-        return key::encode_fully(&key).map_err(|fault| fault.to_string());
+        let name = name.replace('.', "%2E");
+        let bytes = name.len();
+        let fits = bytes <= key::LONGEST_NAME;
+        return if fits { Ok(name) } else { Err(KeyFault::NameTooLong(bytes).to_string()) };
     }
     Ok(name)
 }
@@ -77,7 +80,7 @@ fn write_one(
     let name = name_of(name, message)
         .map_err(|why| Ok(Outcome::reject(format!("it has no name: {why}"))))?;
     let body = &mut message.body.reader();
-    match drop::unsynced(handle, OsStr::new(&name), body, Existing::Replace, None) {
+    match drop::unsynced(handle, OsStr::new(&name), body, Existing::Replace, &Looks::DROPPED) {
         Ok(_bytes) => Ok(()),
         Err(fault) if fault.is_of_file() => Err(Ok(Outcome::retry(fault.within(shown).told()))),
         Err(fault) => Err(Err(Unavailable::new(fault.within(shown).told()))),
@@ -163,6 +166,23 @@ mod tests {
         }
         keys.sort();
         assert_eq!(keys, ["#3#", ".4~", ".nfs2.part", "1.tmp", "x/../.."]);
+    }
+
+    #[tokio::test]
+    async fn nothing_but_the_dots_of_such_a_name_grows() {
+        let directory = tempfile::tempdir().unwrap();
+        let fits = format!("{}{}.tmp", "-_".repeat(20), "a".repeat(209));
+        let too_long = format!("a{fits}");
+        let bodies = [(&*fits, "1"), (&*too_long, "2")];
+        let verdicts = handler(directory.path()).call_all(deliveries("q", &bodies)).await;
+        assert_eq!(verdicts[0], Ok(Outcome::Done));
+        assert!(
+            matches!(&verdicts[1], Ok(Outcome::Reject { reason }) if reason.contains("256 bytes")),
+            "{verdicts:?}"
+        );
+        let name = fits.replace('.', "%2E");
+        assert_eq!(name.len(), key::LONGEST_NAME);
+        assert_eq!(fs::read_to_string(directory.path().join(name)).unwrap(), "1");
     }
 
     /// What only the page cache has is not *done*: its message would be deleted, and a power loss would

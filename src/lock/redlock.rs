@@ -67,7 +67,7 @@ impl Redlock {
         // that was not waited for may have granted it since.
         if granted > 0 || answers.told.len() < most {
             // What cannot be released ends by itself.
-            let _released = self.unlock(&lock).await;
+            let _released = self.take_back(&lock, answers.told.len()).await;
         }
         if granted >= quorum {
             let what = format!("locking {key}: the answers took longer than the lock stands");
@@ -112,16 +112,22 @@ impl Redlock {
 
     /// Every server is tried, whatever the others say.
     pub(super) async fn unlock(&self, lock: &Lock) -> Answered {
-        let answers = self
-            .ask(
-                |server| {
-                    let (key, token) = (lock.key.clone(), lock.token.clone());
-                    async move { server.release(&key, &token).await }
-                },
-                |_| false,
-            )
-            .await;
+        let answers = self.release(lock, |_| false).await;
         self.quorum_of(answers)
+    }
+
+    /// The same, but waits for no more answers than came before: a server that was silent is so
+    /// still. It has been told by then: all are told before the first can answer.
+    async fn take_back(&self, lock: &Lock, told: usize) -> Answers<bool> {
+        self.release(lock, |answers| answers.told.len() >= told.max(1)).await
+    }
+
+    async fn release(&self, lock: &Lock, enough: impl Fn(&Answers<bool>) -> bool) -> Answers<bool> {
+        let release = |server: Server| {
+            let (key, token) = (lock.key.clone(), lock.token.clone());
+            async move { server.release(&key, &token).await }
+        };
+        self.ask(release, enough).await
     }
 
     pub(super) async fn finish(&self, key: &str, keep: Duration) -> Answered {

@@ -30,7 +30,7 @@ impl Serving {
         }
         match end {
             End::Landed(stamp, settled) => {
-                self.bucket_works();
+                self.bucket_works(probe);
                 // What changed meanwhile is told of as that, and is not in S3 as it is now.
                 if !is_to_go_again(&id, &settled) {
                     self.voice.landed(&id.name, &key, (stamp.size, began.elapsed()));
@@ -144,11 +144,6 @@ impl Serving {
             }
             return self.failed(candidate, record, &error);
         }
-        if probe && self.gate.refused_files().is_none() {
-            // An older upload landed meanwhile and ended the pause: the fault may be the file's own.
-            record.suspect = true;
-            return self.failed(candidate, record, &error);
-        }
         // An outage says nothing about the file: it does not move its own next attempt away.
         record.failures = record.failures.max(1);
         self.voice.failed(&candidate.id.name, &error, (record.failures, true));
@@ -189,16 +184,16 @@ impl Serving {
         self.last_error = Some(error);
     }
 
-    fn bucket_works(&mut self) {
+    fn bucket_works(&mut self, probe: bool) {
         self.ready = None;
-        let refused = self.gate.landed();
+        let refused = self.gate.landed(probe);
         self.resume(refused);
     }
 
     /// It answers, which is all that is known without an upload.
     fn bucket_works_unproven(&mut self) {
         let proven = self.gate.proven;
-        self.bucket_works();
+        self.bucket_works(true);
         self.gate.proven = proven;
     }
 

@@ -119,8 +119,8 @@ impl Gate {
         Refused::Paused
     }
 
-    /// A probe failed by a fault in passing or of its file. By then an older upload may have landed
-    /// and ended the pause; this begins no new one.
+    /// A probe failed by a fault in passing or of its file. By then the bucket may have answered and
+    /// ended the pause; this begins no new one.
     pub(crate) fn probe_failed(&mut self, now: Instant) {
         if self.paused.is_some() {
             let _still = self.refuse(now, None, true);
@@ -135,16 +135,17 @@ impl Gate {
         }
     }
 
-    /// Something landed. Where that ends a pause, the files that were refused come back: since
-    /// another landed, the fault may be their own.
-    pub(crate) fn landed(&mut self) -> Option<BTreeSet<Id>> {
+    /// Something landed. A probe that does ends the pause, and the files that were refused come back:
+    /// since another landed, the fault may be their own. What was under way when the pause began
+    /// says nothing of the bucket as it is since.
+    pub(crate) fn landed(&mut self, probe: bool) -> Option<BTreeSet<Id>> {
         self.proven = true;
         self.slow /= 2;
         if self.slow < FIRST_SLOWDOWN {
             self.slow = Duration::ZERO;
             self.slow_until = None;
         }
-        self.paused.take().map(|paused| paused.refused)
+        self.paused.take_if(|_| probe).map(|paused| paused.refused)
     }
 
     /// An attempt that began then failed in passing: everybody slows down. Decorrelated: between
@@ -179,7 +180,8 @@ mod tests {
         assert_eq!(gate.admits(start), Admission::Nothing(Some(start + PROBE_EVERY)));
         let later = start + PROBE_EVERY;
         assert_eq!(gate.admits(later), Admission::Probe);
-        assert_eq!(gate.landed(), Some(BTreeSet::from([a, b])));
+        assert_eq!(gate.landed(false), None, "it left before the pause");
+        assert_eq!(gate.landed(true), Some(BTreeSet::from([a, b])));
         assert_eq!(gate.admits(later), Admission::Any);
     }
 
@@ -193,7 +195,7 @@ mod tests {
         assert_eq!(gate.admits(start), Admission::Nothing(Some(start + PROBE_EVERY)));
         assert_eq!(gate.probes(), 1);
         gate.probing();
-        gate.landed();
+        gate.landed(true);
         gate.probe_failed(start);
         assert_eq!(gate.admits(start), Admission::Any);
     }
@@ -230,7 +232,7 @@ mod tests {
             now = until;
         }
         for _ in 0..10 {
-            gate.landed();
+            gate.landed(false);
         }
         assert_eq!(gate.admits(start), Admission::Any);
     }

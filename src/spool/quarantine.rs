@@ -60,7 +60,8 @@ pub(crate) struct Kept {
 /// Moves `name` of the directory `place` into quarantine, with the reason beside it. Blocks.
 ///
 /// The reason is there first: at no instant, and after no crash, does a file lie in quarantine
-/// without it. A crash between the two leaves a reason alone, and the file is judged once more.
+/// without it, unless it could not be written. A crash between the two leaves a reason alone, and the
+/// file is judged once more.
 ///
 /// # Errors
 /// When the file could not be moved; it is where it was then, and its reason is taken back.
@@ -79,7 +80,8 @@ pub(crate) fn keep(
         }
         let explained = explain(directory, &beside, reason);
         let moved = rename_to_free((place, name), (&directory.quarantine, &target));
-        if let (Err(_), Ok(_)) = (&moved, &explained) {
+        if moved.is_err() {
+            // There even where only its last sync failed.
             let _gone = fs::unlinkat(&directory.quarantine, &beside, AtFlags::empty());
         }
         match moved {

@@ -42,6 +42,7 @@ mod each;
 mod fault;
 mod fetch;
 mod insert;
+mod locks;
 mod moment;
 mod row;
 mod session;

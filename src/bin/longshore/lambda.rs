@@ -144,8 +144,8 @@ async fn invoke(call: &Call, payload: &str, reach: &Reach, told: &Told) -> Resul
     Ok(())
 }
 
-/// Tells each output as it comes, and each failure with the number of its input; the exit code of
-/// the first failure.
+/// Tells each output as it comes, and each failure with the number of its input, from 1; the exit
+/// code of the first failure.
 async fn tell_all(
     calls: impl Stream<Item = (u64, Result<Option<String>>)>,
     json: bool,
@@ -154,6 +154,7 @@ async fn tell_all(
     let progress = Progress::start(None);
     let (mut done, mut failed, mut code) = (0u64, 0u64, 0);
     while let Some((position, called)) = calls.next().await {
+        let input = position.saturating_add(1);
         let called = match called {
             Err(error) if done == failed && concerns_all(&error) => return Err(error),
             called => called,
@@ -161,7 +162,7 @@ async fn tell_all(
         progress.around(|| match called {
             Ok(output) if json => {
                 let output = output.as_deref().map(as_json);
-                say::line(json!({ "position": position, "output": output }));
+                say::line(json!({ "input": input, "output": output }));
             }
             Ok(Some(output)) => say::line(output),
             Ok(None) => {}
@@ -171,9 +172,9 @@ async fn tell_all(
                     code = error.exit_code();
                 }
                 if json {
-                    say::line(json!({ "position": position, "error": error.to_string() }));
+                    say::line(json!({ "input": input, "error": error.to_string() }));
                 } else {
-                    say::note(format_args!("input {position}: {error}"));
+                    say::note(format_args!("input {input}: {error}"));
                 }
             }
         });

@@ -48,14 +48,11 @@ static RENEW: LazyLock<Script> = LazyLock::new(|| {
          return 0",
     )
 });
-static RELEASE: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(
-        "if redis.call('GET', KEYS[1]) == ARGV[1] then
-             return redis.call('DEL', KEYS[1])
-         end
-         return 0",
-    )
-});
+/// Sent whole each time: whoever gives up waiting could not send it to a server that asks for it.
+const RELEASE: &str = "if redis.call('GET', KEYS[1]) == ARGV[1] then
+                           return redis.call('DEL', KEYS[1])
+                       end
+                       return 0";
 
 /// A server. Clones share its connection.
 #[derive(Clone)]
@@ -150,7 +147,8 @@ impl Server {
     /// True where the lock was still ours.
     pub(super) async fn release(&self, key: &str, token: &str) -> Result<bool> {
         self.call("releasing a lock", |mut line| async move {
-            RELEASE.key(key).arg(token).invoke_async(&mut line).await
+            let mut release = redis::cmd("EVAL");
+            release.arg(RELEASE).arg(1).arg(key).arg(token).query_async(&mut line).await
         })
         .await
     }

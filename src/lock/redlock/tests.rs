@@ -9,6 +9,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 
 use super::*;
+use crate::backoff::still::stand_still;
 
 const LEASE: Duration = Duration::from_secs(10);
 
@@ -178,28 +179,43 @@ async fn a_server_that_answers_too_late_to_keep_the_lock_is_away() {
     assert_eq!(error.kind(), Kind::Unreachable);
     assert!(error.to_string().contains("no answer within 2 s"), "{error}");
     // Each waits no longer than that: the lock, and taking back what it may have granted.
-    assert_eq!(servers[0].calls(), ["EVALSHA", "EVALSHA"]);
+    assert_eq!(servers[0].calls(), ["EVALSHA", "EVAL"]);
 }
 
 #[tokio::test]
 async fn one_silent_server_of_three_holds_nobody_up() {
-    // Whoever waits for it waits for two seconds each time; a machine that stands still so long
-    // does not do so at every try.
-    for tries_left in (0..5).rev() {
-        let servers = [
-            Scripted::saying(&[], Say::Nothing).await,
-            Scripted::saying(&[GRANTED, YES], OK).await,
-            Scripted::saying(&[GRANTED, YES], OK).await,
-        ];
-        let redlock = redlock(&servers);
-        let began = Instant::now();
-        let mut lock = held(redlock.lock("key", LEASE).await);
-        assert!(redlock.renew(&mut lock, LEASE).await.unwrap());
-        redlock.finish("id", LEASE).await.unwrap();
-        if began.elapsed() < Duration::from_secs(2) {
-            return;
-        }
-        assert!(tries_left > 0, "{:?}", began.elapsed());
+    let servers = [
+        Scripted::saying(&[], Say::Nothing).await,
+        Scripted::saying(&[GRANTED, YES], OK).await,
+        Scripted::saying(&[GRANTED, YES], OK).await,
+    ];
+    let redlock = redlock(&servers);
+    let _hold = stand_still();
+    let began = Instant::now();
+    let mut lock = held(redlock.lock("key", LEASE).await);
+    assert!(redlock.renew(&mut lock, LEASE).await.unwrap());
+    redlock.finish("id", LEASE).await.unwrap();
+    assert_eq!(began.elapsed(), Duration::ZERO, "it was waited for");
+}
+
+/// Nor one that is silent while the lock is somebody else's; it is told to give back what it may
+/// have granted.
+#[tokio::test]
+async fn a_lock_that_is_held_is_told_without_a_silent_server() {
+    let busy = || Scripted::saying(&[Say::This(":4000\r\n")], NO);
+    let servers = [Scripted::saying(&[], Say::Nothing).await, busy().await, busy().await];
+    let redlock = redlock(&servers);
+    let _hold = stand_still();
+    let began = Instant::now();
+    let attempt = redlock.lock("key", LEASE).await.unwrap();
+    let Attempt::Busy(left) = attempt else { panic!("{attempt:?}") };
+    assert_eq!((left, began.elapsed()), (Duration::from_secs(4), Duration::ZERO));
+    while servers[0].calls().len() < 2 {
+        tokio::task::yield_now().await;
+        assert_eq!(began.elapsed(), Duration::ZERO, "it was told nothing");
+    }
+    for server in &servers {
+        assert_eq!(server.calls(), ["EVALSHA", "EVAL"]);
     }
 }
 

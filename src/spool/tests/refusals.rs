@@ -141,6 +141,34 @@ async fn refuses_everything_after_the_first(code: &'static str) {
     assert_eq!(yard.s3.keys().len(), 21);
 }
 
+/// One that was accepted before lands after others were refused: no good file is to blame.
+#[tokio::test(start_paused = true)]
+async fn a_bucket_that_begins_to_refuse_in_the_middle_fills_no_quarantine() {
+    let yard = Yard::new();
+    yard.s3.script(|asked| {
+        let is_refused = asked.what == "PUT" && asked.key != "older";
+        is_refused.then_some(Answer(400, "InvalidRequest"))
+    });
+    let permits = yard.s3.hold();
+    let running = yard.start().await;
+    let puts = || yard.s3.asked("PUT").len();
+    for (n, name) in ["a", "older"].into_iter().enumerate() {
+        yard.deliver(name, b"x");
+        until("it is on its way", || puts() == n + 1).await;
+    }
+    yard.deliver("b", b"x");
+    yard.deliver("c", b"x");
+    permits.add_permits(20);
+    until("timed probes were sent", || puts() >= 8).await;
+    assert_eq!(yard.s3.keys(), ["older"]);
+    assert!(yard.quarantined().is_empty());
+    yard.s3.obey();
+    yard.is_empty().await;
+    running.stop().await;
+    assert!(yard.quarantined().is_empty());
+    assert_eq!(yard.s3.keys(), ["a", "b", "c", "older"]);
+}
+
 /// Of a daemon that runs on: the one bad file goes, the good ones land.
 #[tokio::test]
 async fn one_invalid_object_among_good_ones_goes_to_quarantine() {

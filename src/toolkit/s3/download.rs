@@ -1,6 +1,7 @@
 //! An object that becomes a file: whole, or not at all.
 
 use std::ffi::OsString;
+use std::fs;
 use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
 use std::time::SystemTime;
@@ -10,7 +11,7 @@ use tokio::sync::mpsc;
 
 use super::{Bucket, Facts, Fetched};
 use crate::again::again;
-use crate::drop::{self, Existing};
+use crate::drop::{self, Existing, Looks};
 use crate::error::{Error, Kind, Result};
 use crate::flow::blocking::Blocking;
 
@@ -20,14 +21,16 @@ const WAITING: usize = 16;
 impl Bucket {
     /// Makes a file of an object, with the object's time of change, and gives its path. A directory
     /// gets a file of the key's own name, slashes and all; directories on the way are made. A file
-    /// that is there is replaced.
+    /// that is there, or that a symbolic link there leads to, is replaced and leaves its mode and,
+    /// where we may, its owner to the new one.
     ///
     /// The file appears under its name when all of it is on disk, compared with the checksum that S3
     /// gives. What fails or is dropped midway leaves nothing behind.
     ///
     /// # Errors
     /// [`Kind::File`] where it cannot be written; [`Kind::Invalid`] for a key that leads out of its
-    /// directory, or is no name of a file; else as [`get`](Self::get).
+    /// directory or is no name of a file, and where a device, a pipe or a socket lies; else as
+    /// [`get`](Self::get).
     pub async fn download(&self, key: &str, to: &Path) -> Result<(PathBuf, Facts)> {
         let to = self.destination(key, to).await?;
         let facts = self.download_to(key, &to).await?;
@@ -50,24 +53,7 @@ impl Bucket {
         let (to, key) = (to.to_owned(), key.to_owned());
         let what = format!("downloading {} to {}", self.path(&*key), to.display());
         let blocking = Blocking::new(1);
-        let made = blocking.run(move || {
-            let is_directory = to.is_dir() || to.as_os_str().as_encoded_bytes().ends_with(b"/");
-            let path = if is_directory { to.join(below(&key).ok_or(None)?) } else { to };
-            let directory = match path.parent() {
-                Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-                _ => PathBuf::from("."),
-            };
-            let name = path.file_name().ok_or(None)?.to_owned();
-            std::fs::create_dir_all(&directory).map_err(Some)?;
-            Ok(Destination { path, directory, name })
-        });
-        let made: std::result::Result<_, Option<io::Error>> = made.await?;
-        made.map_err(|error| match error {
-            Some(error) => Error::new(Kind::File, what).because(error),
-            None => Error::new(Kind::Invalid, what)
-                .because("that is no name of a file below a directory")
-                .hint("name the file"),
-        })
+        blocking.run(move || Destination::of(&what, &key, to)).await?
     }
 }
 
@@ -80,13 +66,43 @@ pub(super) struct Destination {
 }
 
 impl Destination {
+    /// Makes the directories on the way to it. Blocks.
+    fn of(what: &str, key: &str, to: PathBuf) -> Result<Self> {
+        let unusable = |error: io::Error| Error::new(Kind::File, what).because(error);
+        let unfit = |why: &str, fix: &str| Error::new(Kind::Invalid, what).because(why).hint(fix);
+        let no_name = || unfit("that is no name of a file below a directory", "name the file");
+        let is_directory = to.is_dir() || to.as_os_str().as_encoded_bytes().ends_with(b"/");
+        let path = if is_directory { to.join(below(key).ok_or_else(no_name)?) } else { to };
+        // A link stays, and what it leads to is replaced.
+        let file = if path.is_symlink() {
+            fs::canonicalize(&path).map_err(unusable)?
+        } else {
+            path.clone()
+        };
+        let directory = match file.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+            _ => PathBuf::from("."),
+        };
+        let name = file.file_name().ok_or_else(no_name)?.to_owned();
+        fs::create_dir_all(&directory).map_err(unusable)?;
+        match fs::metadata(&file) {
+            Ok(there) if !there.is_file() && !there.is_dir() => Err(unfit(
+                "a device, a pipe or a socket lies there, and no file to be replaced",
+                "`longshore s3 cat` writes the object to wherever its output goes",
+            )),
+            _ => Ok(Self { path, directory, name }),
+        }
+    }
+
     /// Makes the file of what these contents yield. Blocks.
     pub(super) fn write(
         &self,
         contents: &mut dyn Read,
         modified: Option<SystemTime>,
     ) -> Result<u64> {
-        drop::dated(&self.directory, &self.name, contents, Existing::Replace, modified)
+        let like = fs::metadata(self.directory.join(&self.name)).ok();
+        let looks = Looks::asked_for(modified, like.filter(fs::Metadata::is_file));
+        drop::looking(&self.directory, &self.name, contents, Existing::Replace, &looks)
     }
 }
 

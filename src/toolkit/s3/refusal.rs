@@ -130,7 +130,7 @@ impl Act<'_> {
         if let Some(refusal) = refusal {
             return refusal.told(self.what());
         }
-        let fix = self.fix(code);
+        let fix = self.fix(code, status);
         let told = fault(self.what(), error);
         if told.kind() == Kind::Denied {
             return told.hint(self.permission());
@@ -142,12 +142,15 @@ impl Act<'_> {
     }
 
     /// What to change, where S3 does not say it: its answer to HEAD holds nothing.
-    fn fix(&self, code: &str) -> Option<String> {
+    fn fix(&self, code: &str, status: u16) -> Option<String> {
         let length = self.key.len();
         if length > LONGEST_KEY {
             return Some(format!("its key has {length} bytes, S3 takes at most {LONGEST_KEY}"));
         }
         let fix = match code {
+            "" if status == 400 => {
+                return Some(format!("`longshore s3 ls s3://{}` tells why", self.bucket));
+            }
             "InvalidBucketName" => "the name of a bucket has 3 to 63 of a-z 0-9 - .",
             "AccessControlListNotSupported" => {
                 "leave the ACL out, or enable ACLs on the bucket (Object Ownership)"
@@ -208,6 +211,12 @@ mod tests {
             }
         }
         assert!(refused(301, None, None).to_string().contains("in another region"));
+    }
+
+    #[test]
+    fn a_refusal_without_a_reason_says_where_to_learn_it() {
+        let error = refused(400, None, None);
+        assert!(error.to_string().contains("`longshore s3 ls s3://b` tells why"), "{error}");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::locks::{locked, nothing};
 use super::session::Session;
 use super::table::Table;
 use super::write::{End, Row, transact};
@@ -40,18 +41,17 @@ impl Database {
     /// As [`insert_or_ignore`](Self::insert_or_ignore), with a fate for each unit, in their order:
     /// a bad one keeps no other from going in. Tries nothing twice but to find the bad ones. Dropped
     /// midway, some units are in and the others are not.
+    ///
+    /// Where somebody else has locked a row for 10 seconds, all are tried in ever smaller parts, with
+    /// a second for each further lock: only the unit that needs the row fails, with
+    /// [`Kind::Transient`]. Where the table is locked as a whole, or more of it than can be told
+    /// apart in half a minute, all that are not done fail with [`Kind::Unreachable`].
     pub async fn insert_each(&self, schema: &str, table: &str, units: Vec<Unit>) -> Vec<Fate> {
         let mut fates: Vec<Option<Fate>> = units.iter().map(|_| None).collect();
         let ended = self.each(schema, table, units, &mut fates).await;
         let failed = |fate: Option<Fate>| match (fate, &ended) {
             (Some(fate), _) => fate,
-            (None, Err(error)) => {
-                let again = error.again();
-                Fate::Failed(match error.advice() {
-                    Some(hint) => again.hint(hint),
-                    None => again,
-                })
-            }
+            (None, Err(error)) => Fate::Failed(error.again()),
             (None, Ok(())) => Fate::Behind,
         };
         fates.into_iter().map(failed).collect()
@@ -65,11 +65,15 @@ impl Database {
         fates: &mut [Option<Fate>],
     ) -> Result<()> {
         let mut session = self.sessions.take().await?;
-        let table = Table::ask(&mut session, schema, table).await?;
+        let table = match Table::ask(&mut session, schema, table).await {
+            Err(error) if session.was_locked => return Err(locked(&error)),
+            asked => asked?,
+        };
         table.takes_records()?;
         let (records, groups): (Vec<_>, Vec<_>) =
             units.into_iter().map(|unit| (unit.records, unit.group)).unzip();
-        let mut each = Each { table: &table, groups: &groups, fates, broken: HashSet::new() };
+        let mut each =
+            Each { table: &table, groups: &groups, fates, broken: HashSet::new(), waits: 0 };
         let mut ready = Vec::new();
         for (place, records) in records.into_iter().enumerate() {
             let rows = records.iter().map(|record| Row::of(&table, record));
@@ -86,15 +90,21 @@ impl Database {
     }
 }
 
+/// How many locks one call waits for, each a second but the first.
+const MOST_WAITS: usize = 30;
+
 struct Each<'e> {
     table: &'e Table,
     groups: &'e [Option<String>],
     fates: &'e mut [Option<Fate>],
     broken: HashSet<&'e str>,
+    /// How often a lock of somebody else was waited for in vain.
+    waits: usize,
 }
 
 impl Each<'_> {
-    /// All at once; where the table does not take them, one half after the other.
+    /// All at once; where the table does not take them, or somebody has locked what one of them
+    /// needs, one half after the other.
     async fn run(&mut self, session: &mut Session<'_>, units: Vec<Ready>) -> Result<()> {
         let mut waiting = vec![units];
         while let Some(mut next) = waiting.pop() {
@@ -104,26 +114,46 @@ impl Each<'_> {
             let mut rows = Vec::new();
             let sizes: Vec<usize> = next.iter().map(|unit| unit.rows.len()).collect();
             rows.extend(next.into_iter().flat_map(|unit| unit.rows));
-            match transact(session, self.table, &rows, End::Commit).await {
-                Ok(_) => places.into_iter().for_each(|place| self.settle(place, Fate::Done)),
-                Err(error) if error.kind() != Kind::Invalid => return Err(error),
-                Err(error) if places.len() == 1 => self.settle(place, Fate::Refused(error)),
-                Err(_) => {
-                    let mut rows = rows.into_iter();
-                    let mut first: Vec<Ready> = places
-                        .into_iter()
-                        .zip(sizes)
-                        .map(|(place, size)| Ready {
-                            place,
-                            rows: rows.by_ref().take(size).collect(),
-                        })
-                        .collect();
-                    let second = first.split_off(first.len() / 2);
-                    waiting.extend([second, first]);
+            let Err(error) = transact(session, self.table, &rows, End::Commit).await else {
+                for place in places {
+                    self.settle(place, Fate::Done);
                 }
+                continue;
+            };
+            let is_refused = error.kind() == Kind::Invalid;
+            if std::mem::take(&mut session.was_locked) {
+                self.waited(session, &error).await?;
+            } else if !is_refused {
+                return Err(error);
             }
+            if places.len() == 1 {
+                let fate = if is_refused { Fate::Refused } else { Fate::Failed };
+                self.settle(place, fate(error));
+                continue;
+            }
+            let mut rows = rows.into_iter();
+            let ready = |(place, size)| Ready { place, rows: rows.by_ref().take(size).collect() };
+            let mut first: Vec<Ready> = places.into_iter().zip(sizes).map(ready).collect();
+            let second = first.split_off(first.len() / 2);
+            waiting.extend([second, first]);
         }
         Ok(())
+    }
+
+    /// Whether to go on after a wait in vain: not where the table is locked as a whole, and not for
+    /// ever.
+    async fn waited(&mut self, session: &mut Session<'_>, error: &Error) -> Result<()> {
+        self.waits += 1;
+        if self.waits == 1 {
+            session.brief().await?;
+            // Whatever else keeps it from going in shows where it is inserted.
+            let _nothing = nothing(session, self.table).await;
+        }
+        if std::mem::take(&mut session.was_locked) || self.waits > MOST_WAITS {
+            Err(locked(error))
+        } else {
+            Ok(())
+        }
     }
 
     fn is_behind(&self, place: usize) -> bool {

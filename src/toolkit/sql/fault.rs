@@ -38,6 +38,16 @@ pub(super) fn fault(server: &DatabaseServer, what: &str, error: &sqlx::Error) ->
     if hint.is_empty() { told } else { told.hint(hint) }
 }
 
+/// True where the server ended a statement that waited for a lock: lock not available, lock wait
+/// timeout.
+pub(super) fn is_of_lock(error: &sqlx::Error) -> bool {
+    let sqlx::Error::Database(refused) = error else { return false };
+    match refused.try_downcast_ref::<MySqlDatabaseError>() {
+        Some(refused) => refused.number() == 1205,
+        None => refused.code().is_some_and(|state| state == "55P03"),
+    }
+}
+
 /// A database that did not answer in time.
 pub(super) fn no_answer(server: &DatabaseServer, what: &str) -> Error {
     let hint = unreachable_hint(server, "");

@@ -10,7 +10,7 @@ use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use sqlx::{ConnectOptions as _, Connection as _, MySqlConnection, PgConnection};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::fault::{fault, no_answer};
+use super::fault::{fault, is_of_lock, no_answer};
 use super::statement::Statement;
 use crate::config::{DatabaseServer, Secret, SqlProtocol, SqlTls};
 use crate::error::{Error, Kind, Result};
@@ -19,8 +19,8 @@ use crate::error::{Error, Kind, Result};
 const MOST_CONNECTIONS: usize = 10;
 /// How long a connection may take, TLS and login included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a statement may take. Waiting for locks counts, and ends long before by what each session
-/// says: where the server does not end it, it goes on when we have given it up.
+/// How long a statement may take. Waits for locks end sooner, by `lock_timeout` and its like: a server
+/// goes on with a statement that we have given up.
 pub(super) const STATEMENT_TIMEOUT: Duration = Duration::from_mins(1);
 /// How long the first row of an answer, or the next one, may take.
 pub(super) const ROW_TIMEOUT: Duration = Duration::from_mins(10);
@@ -39,6 +39,9 @@ const MYSQL_ISOLATION: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMM
 const MYSQL_LOCKS: &str = "SET SESSION innodb_lock_wait_timeout = 10, lock_wait_timeout = 10";
 /// The same; its default is for ever.
 const POSTGRES_SESSION: &str = "SET TIME ZONE 'UTC'; SET lock_timeout = '10s'";
+/// Once somebody has been waited for so long.
+const MYSQL_BRIEF: &str = "SET SESSION innodb_lock_wait_timeout = 1, lock_wait_timeout = 1";
+const POSTGRES_BRIEF: &str = "SET lock_timeout = '1s'";
 
 /// One connection, of either kind.
 #[derive(Debug)]
@@ -63,6 +66,10 @@ pub(super) struct Session<'s> {
     line: Option<Line>,
     /// Nothing is under way: neither a statement nor a transaction.
     at_rest: bool,
+    /// It waits for locks not as long as others do.
+    is_brief: bool,
+    /// A lock of somebody else has ended a statement, and nobody has taken note of it.
+    pub(super) was_locked: bool,
     _turn: OwnedSemaphorePermit,
 }
 
@@ -78,8 +85,14 @@ impl Sessions {
         let turn = turn.map_err(|closed| {
             Error::new(Kind::Bug, "the connections of a database are closed").because(closed)
         })?;
-        let session =
-            |line| Session { sessions: self, line: Some(line), at_rest: true, _turn: turn };
+        let session = |line| Session {
+            sessions: self,
+            line: Some(line),
+            at_rest: true,
+            is_brief: false,
+            was_locked: false,
+            _turn: turn,
+        };
         loop {
             let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let Some(mut line) = idle else { break };
@@ -221,6 +234,16 @@ impl Session<'_> {
         self.bounded(what, run).await
     }
 
+    /// From here on it waits for a lock for a second, and for a second only.
+    pub(super) async fn brief(&mut self) -> Result<()> {
+        self.is_brief = true;
+        let sql = match self.line {
+            Some(Line::Postgres(_)) => POSTGRES_BRIEF,
+            _ => MYSQL_BRIEF,
+        };
+        self.plain("setting how long to wait for locks", sql).await
+    }
+
     /// The connection itself, for an answer that is read row by row; it is not used again unless
     /// [`Self::rest`] says so.
     pub(super) fn line(&mut self) -> Option<&mut Line> {
@@ -255,13 +278,14 @@ impl Session<'_> {
         let answer = answer.map_err(|_| no_answer(server, what))?;
         // A refused statement leaves the connection as it was, a broken one is not kept.
         self.at_rest = was_at_rest && matches!(answer, Ok(_) | Err(sqlx::Error::Database(_)));
+        self.was_locked |= answer.as_ref().is_err_and(is_of_lock);
         answer.map_err(|error| fault(server, what, &error))
     }
 }
 
 impl Drop for Session<'_> {
     fn drop(&mut self) {
-        if let Some(line) = self.line.take().filter(|_| self.at_rest) {
+        if let Some(line) = self.line.take().filter(|_| self.at_rest && !self.is_brief) {
             self.sessions.idle.lock().unwrap_or_else(PoisonError::into_inner).push(line);
         }
     }

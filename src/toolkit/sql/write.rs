@@ -136,7 +136,9 @@ pub(super) async fn transact(
     match &written {
         Ok(_) if end == End::Commit => session.plain(&what, "COMMIT").await?,
         Ok(_) => session.plain(&what, "ROLLBACK").await?,
-        Err(error) if error.kind() == Kind::Invalid => session.plain(&what, "ROLLBACK").await?,
+        Err(error) if error.kind() == Kind::Invalid || session.was_locked => {
+            session.plain(&what, "ROLLBACK").await?;
+        }
         // The connection goes, and the transaction with it.
         Err(_) => return written,
     }

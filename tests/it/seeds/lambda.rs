@@ -108,7 +108,7 @@ async fn functions_are_called_from_a_shell() {
     let lines = all.stdout.all();
     let mut told: Vec<Value> =
         lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
-    told.sort_by_key(|one| one["position"].as_u64());
+    told.sort_by_key(|one| one["input"].as_u64());
     assert_eq!(told[0]["output"]["of"], json!({"n": 1}));
     assert!(told[1]["error"].as_str().unwrap().contains("no such order"), "{told:?}");
     assert!(told[2]["error"].as_str().unwrap().contains("not JSON"), "{told:?}");

@@ -94,19 +94,82 @@ async fn groups_keep_their_order_on_postgresql() {
 }
 
 /// Somebody else holds a lock: the server ends the wait before we do, and says what it waited for. It
-/// is no outage, no fault of a record, and nothing waits on in the server behind our back.
+/// is no outage, no fault of a record, keeps no other from going in, and nothing waits on in the
+/// server behind our back.
 async fn waits_for_no_lock_for_ever(server: &Server) {
     server.sql("CREATE TABLE busy (id INT PRIMARY KEY)");
     let database = connect(server);
-    let units = || vec![unit("", &[json!({"id": 1})])];
-    let holder = server.holding("INSERT INTO busy VALUES (1)");
-    let fates = database.insert_each("shop", "busy", units()).await;
-    let [Fate::Failed(error)] = &fates[..] else { panic!("{fates:?}") };
-    assert_eq!(error.kind(), Fault::Transient, "{error}");
-    assert!(error.to_string().to_lowercase().contains("lock"), "{error}");
+    let units =
+        || (1..=20).map(|id| unit(if id % 2 == 0 { "even" } else { "" }, &[json!({"id": id})]));
+    let holder = server.holding("INSERT INTO busy VALUES (5), (18)");
+    let fates = database.insert_each("shop", "busy", units().collect()).await;
+    for (id, fate) in (1..).zip(&fates) {
+        match (id, fate) {
+            (5 | 18, Fate::Failed(error)) => {
+                assert_eq!(error.kind(), Fault::Transient, "{error}");
+                assert!(error.to_string().to_lowercase().contains("lock"), "{error}");
+            }
+            (20, Fate::Behind) => {}
+            (id, Fate::Done) => assert!(![5, 18, 20].contains(&id), "{id}"),
+            _ => panic!("{id}: {fate:?}"),
+        }
+    }
     drop(holder);
-    assert_eq!(told(&database.insert_each("shop", "busy", units()).await), ["done"]);
-    assert_eq!(server.sql("SELECT id FROM busy").trim(), "1");
+    let again =
+        units().filter(|unit| [5, 18, 20].map(|id| json!(id)).contains(&unit.records[0]["id"]));
+    assert_eq!(told(&database.insert_each("shop", "busy", again.collect()).await), ["done"; 3]);
+    assert_eq!(server.sql("SELECT COUNT(*) FROM busy").trim(), "20");
+}
+
+/// It is an outage, and no message is judged for it, be it alone or not.
+async fn judges_nothing_while_the_table_is_locked(server: &Server, locks: [&str; 2]) {
+    server.sql("CREATE TABLE shut (id INT PRIMARY KEY)");
+    let database = connect(server);
+    for (count, lock) in [1, 3].into_iter().zip(locks) {
+        let holder = server.holding(lock);
+        let units = || (0..count).map(|id| unit("", &[json!({"id": id})])).collect();
+        for fate in database.insert_each("shop", "shut", units()).await {
+            let Fate::Failed(error) = fate else { panic!("{fate:?}") };
+            assert_eq!(error.kind(), Fault::Unreachable, "{error}");
+            assert!(error.to_string().contains("has locked the table"), "{error}");
+        }
+        drop(holder);
+        let fates = told(&database.insert_each("shop", "shut", units()).await);
+        assert!(fates.iter().all(|fate| fate == "done"), "{fates:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_table_locked_as_a_whole_is_an_outage_on_mariadb() {
+    let locks = ["LOCK TABLES shut WRITE", "LOCK TABLES shut READ"];
+    judges_nothing_while_the_table_is_locked(&mariadb(), locks).await;
+}
+
+#[tokio::test]
+async fn a_table_locked_as_a_whole_is_an_outage_on_postgresql() {
+    let locks = ["LOCK TABLE shut IN ACCESS EXCLUSIVE MODE", "LOCK TABLE shut IN SHARE MODE"];
+    judges_nothing_while_the_table_is_locked(&postgres(), locks).await;
+}
+
+/// Somebody holds more rows than can be waited for one by one.
+#[tokio::test]
+async fn waiting_for_many_locks_comes_to_an_end() {
+    let server = postgres();
+    server.sql("CREATE TABLE busy (id INT PRIMARY KEY)");
+    let database = connect(&server);
+    let holder = server.holding("INSERT INTO busy SELECT generate_series(2, 100)");
+    let units = (1..=100).map(|id| unit("", &[json!({"id": id})])).collect();
+    let fates = database.insert_each("shop", "busy", units).await;
+    assert!(matches!(fates[0], Fate::Done), "{:?}", fates[0]);
+    let kinds = fates[1..].iter().map(|fate| {
+        let Fate::Failed(error) = fate else { panic!("{fate:?}") };
+        error.kind()
+    });
+    let kinds: Vec<Fault> = kinds.collect();
+    let judged = kinds.iter().take_while(|kind| **kind == Fault::Transient).count();
+    assert!((1..30).contains(&judged), "{judged}");
+    assert!(kinds[judged..].iter().all(|kind| *kind == Fault::Unreachable), "{kinds:?}");
+    drop(holder);
 }
 
 #[tokio::test]

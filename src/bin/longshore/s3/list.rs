@@ -14,7 +14,8 @@ use crate::say;
 
 /// List buckets, or what lies below a prefix
 ///
-/// Without --recursive the prefix is a directory: what lies deeper is told by its prefix alone.
+/// Without --recursive the prefix is a directory, or an object: what lies deeper is told by its
+/// prefix alone.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// What lies below it [default: the buckets]
@@ -39,8 +40,15 @@ pub(super) async fn run(args: &Args, s3: &S3) -> Result<u8> {
     let Some(path) = &args.path else { return buckets(s3).await };
     let path = object(path)?;
     let bucket = s3.bucket(&path.bucket);
-    let mut entries = pin!(bucket.list(&path.key, args.recursive));
     let mut sum = Sum::default();
+    if !args.recursive && !path.key.is_empty() && !path.key.ends_with('/') {
+        // Of all keys that begin so it comes first.
+        let first = pin!(bucket.list(&path.key, true)).try_next().await?;
+        if let Some(entry) = first.filter(|entry| entry.name() == path.key) {
+            say::bytes(line(s3, &path.bucket, entry, &mut sum).as_bytes())?;
+        }
+    }
+    let mut entries = pin!(bucket.list(&path.key, args.recursive));
     while let Some(entry) = entries.try_next().await? {
         // Who has read enough, as `head` has, is no error.
         if !say::bytes(line(s3, &path.bucket, entry, &mut sum).as_bytes())? {

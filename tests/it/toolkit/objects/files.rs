@@ -13,8 +13,13 @@ use longshore::{
     error::Kind,
     toolkit::s3::{Bucket, Put, SHA512_KEY, Uploaded},
 };
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use std::{
-    fs,
+    fs::{self, Permissions},
+    os::unix::{
+        fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink},
+        net::UnixListener,
+    },
     time::{Duration, SystemTime},
 };
 
@@ -96,6 +101,40 @@ async fn a_download_is_whole_has_the_objects_time_and_makes_its_directories() {
         let left = fs::read_dir(named.parent().unwrap()).unwrap().count();
         assert_eq!(left, 1, "and nothing else");
     }
+}
+
+/// What lies there is more than its bytes: its mode, the links to it; and a device is no file.
+#[tokio::test]
+async fn a_download_replaces_a_file_and_nothing_else() {
+    let server = ScriptedS3::start();
+    let bucket = bucket(&server.endpoint(), "my-bucket").await;
+    bucket.put("k", "new", &Put::new()).await.unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name);
+    fs::write(at("secret"), "old").unwrap();
+    fs::set_permissions(at("secret"), Permissions::from_mode(0o600)).unwrap();
+    symlink("secret", at("link")).unwrap();
+    let (path, _) = bucket.download("k", &at("link")).await.unwrap();
+    assert_eq!(path, at("link"));
+    assert!(at("link").is_symlink());
+    assert_eq!(fs::read(at("secret")).unwrap(), b"new");
+    let mode = |name: &str| fs::metadata(at(name)).unwrap().mode() & 0o777;
+    assert_eq!(mode("secret"), 0o600);
+    fs::write(at("like"), "as any program makes it").unwrap();
+    bucket.download("k", &at("fresh")).await.unwrap();
+    assert_eq!(mode("fresh"), mode("like"));
+
+    let _socket = UnixListener::bind(at("socket")).unwrap();
+    mknodat(CWD, at("pipe"), FileType::Fifo, Mode::RWXU, 0).unwrap();
+    for name in ["socket", "pipe"] {
+        let error = bucket.download("k", &at(name)).await.unwrap_err();
+        assert_eq!((error.kind(), error.exit_code()), (Kind::Invalid, 64));
+        assert!(error.to_string().contains("a device, a pipe or a socket"), "{error}");
+    }
+    assert!(fs::metadata(at("pipe")).unwrap().file_type().is_fifo());
+    symlink("nowhere/at/all", at("broken")).unwrap();
+    let error = bucket.download("k", &at("broken")).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::File);
 }
 
 #[tokio::test]
