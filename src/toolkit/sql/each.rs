@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::fault::Somebody;
 use super::locks::{locked, nothing};
 use super::session::Session;
 use super::table::Table;
@@ -66,7 +67,7 @@ impl Database {
     ) -> Result<()> {
         let mut session = self.sessions.take().await?;
         let table = match Table::ask(&mut session, schema, table).await {
-            Err(error) if session.was_locked => return Err(locked(&error)),
+            Err(error) if session.was_locked() => return Err(locked(&error)),
             asked => asked?,
         };
         table.takes_records()?;
@@ -121,7 +122,7 @@ impl Each<'_> {
                 continue;
             };
             let is_refused = error.kind() == Kind::Invalid;
-            if std::mem::take(&mut session.was_locked) {
+            if session.notes(Somebody::HasLocked) {
                 self.waited(session, &error).await?;
             } else if !is_refused {
                 return Err(error);
@@ -149,7 +150,7 @@ impl Each<'_> {
             // Whatever else keeps it from going in shows where it is inserted.
             let _nothing = nothing(session, self.table).await;
         }
-        if std::mem::take(&mut session.was_locked) || self.waits > MOST_WAITS {
+        if session.notes(Somebody::HasLocked) || self.waits > MOST_WAITS {
             Err(locked(error))
         } else {
             Ok(())

@@ -38,13 +38,24 @@ pub(super) fn fault(server: &DatabaseServer, what: &str, error: &sqlx::Error) ->
     if hint.is_empty() { told } else { told.hint(hint) }
 }
 
-/// True where the server ended a statement that waited for a lock: lock not available, lock wait
-/// timeout.
-pub(super) fn is_of_lock(error: &sqlx::Error) -> bool {
-    let sqlx::Error::Database(refused) = error else { return false };
-    match refused.try_downcast_ref::<MySqlDatabaseError>() {
-        Some(refused) => refused.number() == 1205,
-        None => refused.code().is_some_and(|state| state == "55P03"),
+/// Somebody else, at whose work a statement ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Somebody {
+    /// The server ended the wait for a lock: lock not available, lock wait timeout.
+    HasLocked,
+    /// A unique key is taken in `PostgreSQL`, perhaps at this very moment.
+    HasTakenAKey,
+}
+
+pub(super) fn met(error: &sqlx::Error) -> Option<Somebody> {
+    let sqlx::Error::Database(refused) = error else { return None };
+    if let Some(refused) = refused.try_downcast_ref::<MySqlDatabaseError>() {
+        return (refused.number() == 1205).then_some(Somebody::HasLocked);
+    }
+    match &*refused.code()? {
+        "55P03" => Some(Somebody::HasLocked),
+        "23505" => Some(Somebody::HasTakenAKey),
+        _ => None,
     }
 }
 

@@ -10,7 +10,7 @@ use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use sqlx::{ConnectOptions as _, Connection as _, MySqlConnection, PgConnection};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::fault::{fault, is_of_lock, no_answer};
+use super::fault::{Somebody, fault, met, no_answer};
 use super::statement::Statement;
 use crate::config::{DatabaseServer, Secret, SqlProtocol, SqlTls};
 use crate::error::{Error, Kind, Result};
@@ -68,8 +68,8 @@ pub(super) struct Session<'s> {
     at_rest: bool,
     /// It waits for locks not as long as others do.
     is_brief: bool,
-    /// A lock of somebody else has ended a statement, and nobody has taken note of it.
-    pub(super) was_locked: bool,
+    /// Somebody else who ended a statement, and of whom nobody has taken note.
+    met: Option<Somebody>,
     _turn: OwnedSemaphorePermit,
 }
 
@@ -90,7 +90,7 @@ impl Sessions {
             line: Some(line),
             at_rest: true,
             is_brief: false,
-            was_locked: false,
+            met: None,
             _turn: turn,
         };
         loop {
@@ -278,8 +278,18 @@ impl Session<'_> {
         let answer = answer.map_err(|_| no_answer(server, what))?;
         // A refused statement leaves the connection as it was, a broken one is not kept.
         self.at_rest = was_at_rest && matches!(answer, Ok(_) | Err(sqlx::Error::Database(_)));
-        self.was_locked |= answer.as_ref().is_err_and(is_of_lock);
+        self.met = answer.as_ref().err().and_then(met).or(self.met);
         answer.map_err(|error| fault(server, what, &error))
+    }
+
+    /// True where a lock of somebody else has ended a statement.
+    pub(super) fn was_locked(&self) -> bool {
+        self.met == Some(Somebody::HasLocked)
+    }
+
+    /// True where this somebody ended a statement, of whom note is taken now.
+    pub(super) fn notes(&mut self, somebody: Somebody) -> bool {
+        self.met.take_if(|met| *met == somebody).is_some()
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Record;
+use super::fault::Somebody;
 use super::session::Session;
 use super::statement::{Bound, Dialect, Statement};
 use super::table::{Column, Table};
@@ -118,12 +119,33 @@ pub(super) enum End {
     Undo,
 }
 
+/// How often rows are tried of which another unique key is taken. Where somebody else inserts the same
+/// rows at that moment, `PostgreSQL` may meet this before it knows their primary keys, by which they
+/// are skipped the next time (its manual, INSERT: other keys than that of ON CONFLICT are errors).
+const TRIES: u32 = 3;
+
 /// All of the rows, or none. Dropped midway, none; where the connection breaks at the very end, it is
 /// unknown, and doing it again does no harm.
 ///
 /// # Errors
 /// [`Kind::Invalid`] where one of the rows is at fault.
 pub(super) async fn transact(
+    session: &mut Session<'_>,
+    table: &Table,
+    rows: &[Row],
+    end: End,
+) -> Result<Inserted> {
+    let mut tries = 0;
+    loop {
+        let written = try_once(session, table, rows, end).await;
+        tries += 1;
+        if !session.notes(Somebody::HasTakenAKey) || tries == TRIES {
+            return written;
+        }
+    }
+}
+
+async fn try_once(
     session: &mut Session<'_>,
     table: &Table,
     rows: &[Row],
@@ -136,7 +158,7 @@ pub(super) async fn transact(
     match &written {
         Ok(_) if end == End::Commit => session.plain(&what, "COMMIT").await?,
         Ok(_) => session.plain(&what, "ROLLBACK").await?,
-        Err(error) if error.kind() == Kind::Invalid || session.was_locked => {
+        Err(error) if error.kind() == Kind::Invalid || session.was_locked() => {
             session.plain(&what, "ROLLBACK").await?;
         }
         // The connection goes, and the transaction with it.

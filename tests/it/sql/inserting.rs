@@ -255,6 +255,27 @@ async fn writers_who_meet_do_no_harm() {
     survives_others(&postgres()).await;
 }
 
+/// Who inserts the same rows at the same moment may be met at another unique key first. The sequence,
+/// which no rollback sets back, stands for the moment.
+#[tokio::test]
+async fn a_key_that_is_taken_for_a_moment_is_no_fault_of_a_record() {
+    let server = postgres();
+    server.sql(
+        "CREATE TABLE met (id INT PRIMARY KEY, n INT UNIQUE); CREATE SEQUENCE moment;
+         CREATE FUNCTION meet() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+           IF nextval('moment') = 1 THEN RAISE unique_violation; END IF; RETURN NEW;
+         END $$;
+         CREATE TRIGGER meets BEFORE INSERT ON met FOR EACH ROW EXECUTE FUNCTION meet()",
+    );
+    let database = connect(&server);
+    let told =
+        database.insert_or_ignore("shop", "met", [record(json!({"id": 1, "n": 1}))]).await.unwrap();
+    assert_eq!((told.inserted, told.skipped), (1, 0));
+    let other = [record(json!({"id": 2, "n": 1}))];
+    let error = database.insert_or_ignore("shop", "met", other).await.unwrap_err();
+    assert_eq!(error.kind(), Fault::Invalid, "it stays taken: {error}");
+}
+
 /// The connection breaks while it lies idle, and in the middle of a stream of records.
 async fn survives_a_restart(server: &mut Server) {
     server.sql("CREATE TABLE kept (id INT PRIMARY KEY)");
