@@ -162,7 +162,7 @@ pub async fn put(client: &aws_sdk_ssm::Client, parameter: &NewParameter) -> Resu
             if error.kind() != Kind::Conflict {
                 return error;
             }
-            error.hint("it is there already; overwrite it, or choose another name")
+            error.hint("it is there already; overwrite it (--overwrite), or choose another name")
         })
     };
     let answer = if parameter.overwrite { again(call).await } else { call().await };

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{
-    AsyncConnectionConfig, ConnectionAddr, ErrorKind, FromRedisValue, IntoConnectionInfo,
-    RedisConnectionInfo, RedisError, RedisResult, Script,
+    AsyncConnectionConfig, Cmd, ConnectionAddr, ErrorKind, FromRedisValue, IntoConnectionInfo,
+    RedisConnectionInfo, RedisError, RedisResult, Script, Value,
 };
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
@@ -21,6 +21,8 @@ use crate::error::{Error, Kind, Result};
 
 /// What a call may take, connecting included.
 const ANSWER: Duration = Duration::from_secs(2);
+/// What it may take until a command is on its way.
+const SENDING: Duration = Duration::from_millis(500);
 const MOMENT: Duration = Duration::from_millis(50);
 const RECONNECT: Backoff = Backoff::doubling(Duration::from_millis(50), Duration::from_secs(1));
 
@@ -127,11 +129,11 @@ impl Server {
         lease: Duration,
     ) -> Result<Option<Duration>> {
         let millis = millis(lease);
-        let left: i64 = self
-            .call("locking", |mut line| async move {
-                TAKE.key(key).arg(token).arg(millis).invoke_async(&mut line).await
-            })
-            .await?;
+        let take = |mut line: MultiplexedConnection| async move {
+            TAKE.key(key).arg(token).arg(millis).invoke_async(&mut line).await
+        };
+        // A server that only hangs grants it when it goes on, and hears this next.
+        let left: i64 = self.call_or("locking", take, Some(release(key, token))).await?;
         Ok(u64::try_from(left).ok().map(Duration::from_millis))
     }
 
@@ -147,8 +149,7 @@ impl Server {
     /// True where the lock was still ours.
     pub(super) async fn release(&self, key: &str, token: &str) -> Result<bool> {
         self.call("releasing a lock", |mut line| async move {
-            let mut release = redis::cmd("EVAL");
-            release.arg(RELEASE).arg(1).arg(key).arg(token).query_async(&mut line).await
+            release(key, token).query_async(&mut line).await
         })
         .await
     }
@@ -187,6 +188,21 @@ impl Server {
         T: FromRedisValue,
         F: Future<Output = RedisResult<T>>,
     {
+        self.call_or(doing, ask, None).await
+    }
+
+    /// The same; where no answer comes in time, this is said on the same connection before it is
+    /// thrown away.
+    async fn call_or<T, F>(
+        &self,
+        doing: &str,
+        ask: impl Fn(MultiplexedConnection) -> F,
+        last_word: Option<Cmd>,
+    ) -> Result<T>
+    where
+        T: FromRedisValue,
+        F: Future<Output = RedisResult<T>>,
+    {
         let mut number = None;
         let answer = timeout(ANSWER, async {
             let line = self.line(&mut number).await?;
@@ -212,6 +228,9 @@ impl Server {
                 Err(fault(what(), error))
             }
             Err(_) => {
+                if let Some(last_word) = last_word {
+                    self.say(number, &last_word).await;
+                }
                 self.hang_up(number, no_answer()).await;
                 Err(fault(what(), no_answer()))
             }
@@ -251,6 +270,16 @@ impl Server {
         }
     }
 
+    /// Sends a command to a server that does not answer.
+    async fn say(&self, number: Option<u64>, command: &Cmd) {
+        let Ok(line) = timeout(MOMENT, self.0.line.lock()).await else { return };
+        let connection = line.connection.clone().filter(|_| Some(line.number) == number);
+        drop(line);
+        if let Some(mut connection) = connection {
+            let _answer = timeout(SENDING, command.query_async::<Value>(&mut connection)).await;
+        }
+    }
+
     /// Throws the connection away, unless there is a newer one.
     async fn hang_up(&self, number: Option<u64>, why: RedisError) {
         // Whoever holds it for longer is making a new connection.
@@ -260,6 +289,12 @@ impl Server {
             line.why = Some(why);
         }
     }
+}
+
+fn release(key: &str, token: &str) -> Cmd {
+    let mut release = redis::cmd("EVAL");
+    release.arg(RELEASE).arg(1).arg(key).arg(token);
+    release
 }
 
 fn no_answer() -> RedisError {

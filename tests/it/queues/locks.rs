@@ -281,6 +281,30 @@ async fn a_redis_that_hangs_holds_up_neither_messages_nor_the_stop() {
     assert_eq!(stop(proceed), 0);
 }
 
+/// What two that hang are asked they do when they go on: grant the lock, and give it back.
+#[tokio::test]
+async fn a_lock_that_was_granted_unheard_does_not_outlast_the_servers_that_hang() {
+    let (ground, servers) = (embedded(), [redis(), redis(), redis()]);
+    ground.queue("q", &[]).await;
+    go(&ground);
+    let store = idempotency(&servers.each_ref(), "lock_timeout = \"30m\"");
+    let daemon = ground.run(&settings(&ground, &store, ""));
+    log_line(&daemon, &["listening to queue"]);
+    let [_, second, third] = &servers;
+    second.freeze();
+    third.freeze();
+    ground.send("q", "x").await;
+    log_line(&daemon, &["ERROR", "idempotency store is away"]);
+    second.thaw();
+    third.thaw();
+    ground.wait_lines("done", 1);
+    ground.wait_empty("q").await;
+    assert_eq!(stop(daemon), 0);
+    for server in &servers {
+        assert!(server.keys("sqs:event:").is_empty(), "{:?}", server.keys("sqs:"));
+    }
+}
+
 fn check(ground: &Ground, store: &str) -> crate::support::daemon::Finished {
     let path = ground.path("checked.toml");
     let settings = format!("{store}[queue.q]\nqueue = \"q\"\nhandler.print = {{}}\n");
